@@ -1,0 +1,1 @@
+"""A Singer tap that copies a storage API's collection, read over offset pages."""

@@ -1,0 +1,125 @@
+"""From the bytes of a page to its records: the only place that decodes."""
+
+from __future__ import annotations
+
+import dataclasses
+import decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from jsonpath_ng.ext.parser import parse
+from singer_sdk.exceptions import FatalAPIError
+
+if TYPE_CHECKING:
+    from jsonpath_ng import JSONPath
+
+BOM = b"\xef\xbb\xbf"
+KEYS_SHOWN = 10
+LARGEST_TOTAL = 10**15
+"""No collection is larger; a bigger number is no count."""
+
+
+class UnreadablePageError(ValueError):
+    """The body is no JSON; asked again, the server may do better."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """What one answer holds. total: the collection's size as the server states it, None where it states none."""
+
+    records: list[dict[str, Any]]
+    total: int | None
+
+
+def decode(body: bytes) -> Any:
+    """Decode JSON exactly: integers of any size, and other numbers as decimals with every digit.
+
+    Raises UnreadablePageError, which never quotes the body.
+    """
+    try:
+        return _decoder().decode(body.removeprefix(BOM))
+    except RecursionError:
+        msg = "is nested too deeply to be read"
+    except (msgspec.DecodeError, UnicodeDecodeError, decimal.InvalidOperation):
+        start = body.lstrip()[:1]
+        kind = "empty" if not start else "HTML or XML" if start == b"<" else "no valid JSON"
+        msg = f"is {kind}"
+    raise UnreadablePageError(msg) from None
+
+
+def read_page(body: bytes, *, data_selector: str, total_path: str) -> Page:
+    """Find the records and the total in the body of an answer.
+
+    data_selector: JSONPath of the list of records. total_path: JSONPath of the record count, or "" for none.
+    Raises UnreadablePageError for what is no JSON, FatalAPIError for JSON without a list of objects at data_selector.
+    """
+    document = decode(body)
+    return Page(select_records(document, data_selector), find_total(document, total_path))
+
+
+def select_records(document: Any, data_selector: str) -> list[dict[str, Any]]:
+    """Return the records at data_selector, joined where it matches several lists."""
+    lists = [match.value for match in compile_path(data_selector).find(document)]
+    if not lists or not all(isinstance(found, list) for found in lists):
+        msg = (
+            f"has no list of records at data_selector '{data_selector}': {_describe(document)}. "
+            "Set data_selector to the path of the list of records ('$' if the answer itself is the list)"
+        )
+        raise FatalAPIError(msg)
+    records: list[Any] = lists[0] if len(lists) == 1 else [record for found in lists for record in found]
+    for position, record in enumerate(records):
+        if not isinstance(record, dict):
+            msg = (
+                f"has a list at data_selector '{data_selector}' whose element {position} is not an object but "
+                f"{_kind(record)}. Set data_selector to the path of a list of objects"
+            )
+            raise FatalAPIError(msg)
+    return records
+
+
+def find_total(document: Any, total_path: str) -> int | None:
+    """Return the count at total_path if there is one and it can be a count, else None."""
+    if not total_path:
+        return None
+    found = [match.value for match in compile_path(total_path).find(document)]
+    if len(found) != 1 or isinstance(found[0], bool):
+        return None
+    try:
+        number = decimal.Decimal(found[0])
+        return int(number) if 0 <= number <= LARGEST_TOTAL and number == int(number) else None
+    except (TypeError, ValueError, decimal.InvalidOperation):
+        return None
+
+
+@lru_cache
+def compile_path(path: str) -> JSONPath:
+    """Compile a JSONPath; a final `[*]` is left off, so that `data` and `data[*]` select the same list.
+
+    Raises whatever jsonpath-ng makes of a wrong one: an Exception without a common type.
+    """
+    return parse(path.strip().removesuffix("[*]"))
+
+
+@lru_cache
+def _decoder() -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(float_hook=decimal.Decimal)
+
+
+def _describe(document: Any) -> str:
+    if not isinstance(document, dict):
+        return f"the answer is {_kind(document)}"
+    keys = [f"{str(key)[:40]} ({_kind(value)})" for key, value in list(document.items())[:KEYS_SHOWN]]
+    more = ", …" if len(document) > KEYS_SHOWN else ""
+    return f"the answer has the keys {', '.join(keys)}{more}" if keys else "the answer is an empty object"
+
+
+def _kind(value: Any) -> str:
+    kinds = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        type(None): "null",
+    }
+    return kinds.get(type(value), "a number")

@@ -1,0 +1,266 @@
+"""The tap: its settings, its streams and its command."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk import typing as th
+from singer_sdk.contrib.msgspec import MsgSpecWriter
+from singer_sdk.exceptions import ConfigurationError
+from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from typing_extensions import override
+
+from tap_storage import settings
+from tap_storage.bookmarks import parse_instant
+from tap_storage.command import StorageCommand
+from tap_storage.redaction import conceal
+from tap_storage.streams import StorageDataStream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+
+    import click
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.singerlib.encoding.base import GenericSingerWriter
+
+Text = th.StringType(min_length=1)
+"""A text that must say something."""
+
+CONNECTION = th.PropertiesList(
+    th.Property(
+        "base_url",
+        Text,
+        required=True,
+        title="Base URL",
+        description="Address of the API, without the path of the collection",
+        examples=["https://api.example.com"],
+    ),
+    th.Property(
+        "api_key",
+        th.StringType,
+        required=True,
+        secret=True,
+        title="API key",
+        description="The API key; not needed with auth_location none",
+    ),
+    th.Property(
+        "auth_param",
+        Text,
+        default="api_key",
+        title="Key parameter",
+        description="Name of the query parameter or header that carries the API key",
+    ),
+    th.Property(
+        "auth_location",
+        th.StringType,
+        default="query",
+        allowed_values=["query", "header", "none"],
+        title="Key location",
+        description="Where the API key is sent: query, header or none",
+    ),
+    th.Property(
+        "headers",
+        th.ObjectType(additional_properties=th.StringType),
+        default={},
+        secret=True,
+        title="Headers",
+        description="Further request headers, by name; their values are treated as secrets",
+        examples=[{"X-Tenant": "acme"}],
+    ),
+    th.Property(
+        "user_agent",
+        Text,
+        title="User agent",
+        description="What the tap calls itself to the API; tap-storage/<version> unless set",
+    ),
+    th.Property(
+        "timeout",
+        th.NumberType(exclusive_minimum=0),
+        default=60,
+        title="Timeout",
+        description="Seconds to wait for a connection, and between bytes; a whole page may take ten times that",
+    ),
+    th.Property(
+        "max_retries",
+        th.IntegerType(minimum=0),
+        default=3,
+        title="Retries",
+        description="How often a request that failed is asked again",
+    ),
+    th.Property(
+        "backoff_factor",
+        th.NumberType(minimum=0),
+        default=2,
+        title="Backoff factor",
+        description="Seconds before the first retry; doubled for each one after it, plus up to a second of jitter",
+    ),
+    th.Property(
+        "max_backoff",
+        th.NumberType(minimum=0),
+        default=120,
+        title="Longest wait",
+        description="Longest wait in seconds; an API that asks for more (Retry-After) fails the run at once",
+    ),
+    th.Property(
+        "retry_statuses",
+        th.ArrayType(th.IntegerType(minimum=400, maximum=599)),
+        default=[429, 500, 502, 503, 504],
+        title="Retried statuses",
+        description="HTTP statuses that are asked again, besides broken connections and unreadable answers",
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description="Read records whose replication key is at or after this ISO 8601 instant",
+    ),
+    th.Property(
+        "end_date",
+        th.DateTimeType,
+        title="End date",
+        description="Read records whose replication key is before this ISO 8601 instant",
+    ),
+)
+
+RESOURCE = th.PropertiesList(
+    th.Property(
+        "path",
+        th.StringType,
+        default="/v1/resource",
+        title="Path",
+        description="Path of the collection below base_url",
+    ),
+    th.Property(
+        "params",
+        th.ObjectType(additional_properties=th.AnyOf(th.StringType, th.ArrayType(th.StringType))),
+        default={},
+        secret=True,
+        title="Parameters",
+        description="Further query parameters, sent with every page; their values are treated as secrets",
+        examples=[{"sort": "id"}],
+    ),
+    th.Property(
+        "data_selector",
+        Text,
+        default="data",
+        title="Data selector",
+        description="JSONPath of the list of records in an answer; $ if the answer itself is the list",
+    ),
+    th.Property(
+        "limit",
+        th.IntegerType(minimum=1),
+        default=100,
+        title="Page size",
+        description="How many records are asked for at a time",
+    ),
+    th.Property(
+        "limit_param",
+        th.StringType,
+        default="limit",
+        title="Limit parameter",
+        description="Name of the query parameter for the page size; empty to send none",
+    ),
+    th.Property(
+        "offset_param",
+        th.StringType,
+        default="offset",
+        title="Offset parameter",
+        description="Name of the query parameter for the offset; empty if the API does not page",
+    ),
+    th.Property(
+        "initial_offset",
+        th.IntegerType(minimum=0),
+        default=0,
+        title="Initial offset",
+        description="Offset of the first record",
+    ),
+    th.Property(
+        "total_path",
+        th.StringType,
+        default="total",
+        title="Total path",
+        description="JSONPath of the number of records in the collection; empty to ignore it",
+    ),
+    th.Property(
+        "primary_keys",
+        th.ArrayType(Text),
+        default=["id"],
+        title="Primary keys",
+        description="Fields that identify a record; the destination updates by them",
+    ),
+    th.Property(
+        "replication_key",
+        th.StringType,
+        default="created_at",
+        title="Replication key",
+        description="Date-time field that tells new records from known ones; empty to read the full table",
+    ),
+)
+
+
+class TapStorage(Tap):
+    """Singer tap that copies a storage API's collection, read over offset pages."""
+
+    name = "tap-storage"
+    message_writer_class: type[GenericSingerWriter[Any, Any]] = MsgSpecWriter
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(*CONNECTION, *RESOURCE).to_dict()
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, str]:  # noqa: N805
+        # Private, but the SDK's own typing dies of a number that is none, without naming the setting.
+        cls.append_builtin_config(cls.config_jsonschema)
+        return settings.from_environment(cls.config_jsonschema, cls._env_var_prefix)
+
+    @override
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        # Private, but the SDK's own messages print the values, secrets included.
+        self.append_builtin_config(self.config_jsonschema)
+        self._config = settings.resolve(self._config, self.config_jsonschema)
+        self._config.setdefault("user_agent", f"tap-storage/{self.plugin_version}")
+        conceal(settings.secrets(self._config))
+        settings.check(self._config, self.config_jsonschema, required=raise_errors)
+        for warning in settings.unknown(self._config, self.config_jsonschema):
+            self.logger.warning(warning)
+        return []
+
+    @override
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
+        # Private, but the SDK exits 0 here, as if everything had been read.
+        sys.exit(128 + signum)
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        for name, bookmark in state.get("bookmarks", {}).items():
+            value = bookmark.get("replication_key_value")
+            if value is not None and parse_instant(value) is None:
+                msg = f"The state's bookmark of {name} is not a date-time: correct the state, or run without it"
+                raise ConfigurationError(msg)
+        super().load_state(state)
+
+    @override
+    def discover_streams(self) -> Sequence[StorageDataStream]:
+        stream = StorageDataStream(self)
+        if self.input_catalog is None:
+            stream.check_keys()
+        elif stream.tap_stream_id not in self.input_catalog:
+            msg = f"The catalog does not have the stream {stream.name}: make one with tap-storage --discover"
+            raise ConfigurationError(msg)
+        return [stream]
+
+    @classmethod
+    @override
+    def get_singer_command(cls) -> click.Command:
+        return StorageCommand.wrapping(super().get_singer_command(), logger=cls.logger)
