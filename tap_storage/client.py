@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
+import ssl
 import time
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -23,7 +24,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_storage.records import UnreadablePageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from singer_sdk.streams.rest import HTTPRequest
 
@@ -132,10 +133,12 @@ class Client:
         except UnreadablePageError as error:
             msg = f"answered with a body that {error}"
             raise TransientError(msg, "check base_url and path, or run again later") from None
-        except requests.exceptions.SSLError:
-            msg = (
-                "could not be asked for: the server's certificate was refused. Check base_url; "
-                "REQUESTS_CA_BUNDLE names a CA bundle of your own"
+        except requests.exceptions.SSLError as error:
+            refused = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+            msg = "could not be asked for: " + (
+                "the server's certificate was refused. Check base_url; REQUESTS_CA_BUNDLE names a CA bundle of your own"
+                if refused
+                else "the server does not speak TLS as it should. Check base_url: https, or plain http?"
             )
             raise FatalAPIError(msg) from None
         except requests.exceptions.ProxyError:
@@ -143,7 +146,7 @@ class Client:
             raise TransientError(msg, "check the proxy that HTTP_PROXY or HTTPS_PROXY names") from None
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
             msg = f"got no answer within {self._connection.timeout:g} s"
-            raise TransientError(msg, "run again later, or raise timeout") from None
+            raise TransientError(msg, "check base_url, or raise timeout") from None
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
             msg = f"could not be read: {_reason(error)}"
             raise TransientError(msg, "check base_url and that the server is up, or run again later") from None
@@ -238,12 +241,17 @@ def _origin(url: SplitResult) -> tuple[str, int]:
 
 def _reason(error: BaseException) -> str:
     """Name what failed at the bottom of an error of requests, without its text."""
-    cause: object = error
-    while isinstance(cause, BaseException):
+    for cause in _causes(error):
         if isinstance(cause, urllib3.exceptions.NameResolutionError):
             return "the name of the host is not known"
         if isinstance(cause, OSError) and cause.errno:
             return os.strerror(cause.errno).lower()
-        deeper = (getattr(cause, "reason", None), cause.__cause__, *cause.args)
-        cause = next((inner for inner in deeper if isinstance(inner, BaseException)), None)
     return "the connection broke off"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those it was made of: requests and urllib3 wrap them as arguments and as `reason`."""
+    yield error
+    for inner in (getattr(error, "reason", None), error.__cause__, *error.args):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)

@@ -39,7 +39,7 @@ class IncrementalStream(RESTStream[int]):
             msg = f"The catalog's replication-method of {self.name} must be INCREMENTAL or FULL_TABLE"
             raise ConfigurationError(msg)
         if incremental and not self.replication_key:
-            msg = f"The catalog has no replication-key for {self.name}, which INCREMENTAL needs: add it, or set FULL_TABLE"
+            msg = f"The catalog has no replication-key for {self.name}, as INCREMENTAL needs: add it, or set FULL_TABLE"
             raise ConfigurationError(msg)
         for key in self.primary_keys or []:
             if key not in properties:

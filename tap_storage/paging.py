@@ -30,6 +30,7 @@ class Walk:
         self.offset = start
         """The offset to ask for next."""
         self.finished = False
+        self._first = start if start <= 1 else 0  # an API counts from 0 or from 1; what lies beyond that is skipped
         self._limit = limit
         self._paged = paged
         self._note = note
@@ -53,7 +54,7 @@ class Walk:
             self._doubt(total)
             return len(keys)
         self._advance(keys)
-        self.finished = len(keys) < self._largest and total == self.offset and total != len(keys)
+        self.finished = len(keys) < self._largest and total == self.offset - self._first and total != len(keys)
         return 0
 
     def _advance(self, new: Sequence[object]) -> None:
@@ -74,7 +75,7 @@ class Walk:
 
     def _doubt(self, total: int | None) -> None:
         """Nothing new at `offset`: this is the end if the total says so, else ask for the last record's page again."""
-        if total == self.offset or not (self._pages or total):
+        if total == self.offset - self._first or not (self._pages or total):
             self.finished = True
         elif not self._pages:
             msg = f"was empty though the API states a total of {total}: check params and initial_offset, or run again"

@@ -1,0 +1,59 @@
+# Everything that is installed stays in this directory: .uv, .venv and .meltano.
+
+UV := $(shell command -v uv || echo .uv/bin/uv)
+RUN := $(UV) run --no-sync
+
+.PHONY: help
+help:
+	@echo "make setup    install the tap, its tools, and Meltano's plugins"
+	@echo "make demo     copy a fake storage API into PostgreSQL with Meltano"
+	@echo "make test     check style and types, run the tests with coverage"
+	@echo "make format   correct the style"
+	@echo "make clean    remove what the others have made"
+
+.PHONY: setup
+setup: packages .meltano/installed
+
+.uv/bin/uv:
+	@echo "==> Installing uv into .uv"
+	python3 -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8.14,<1'
+
+.PHONY: packages
+packages: $(UV)
+	@echo "==> Installing the tap and its tools into .venv"
+	$(UV) sync --locked
+
+.meltano/installed: meltano.yml pyproject.toml $(wildcard plugins/loaders/*.lock) | packages
+	@echo "==> Installing Meltano's plugins into .meltano"
+	$(RUN) meltano install
+	@touch $@
+
+.PHONY: demo
+demo: setup
+	@echo "==> Running the demo"
+	$(RUN) python -m demo.run
+
+.PHONY: test
+test: setup
+	@echo "==> Checking style and types"
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	@echo "==> Running the tests"
+	$(RUN) coverage erase
+	$(RUN) coverage run -m pytest
+	$(RUN) coverage combine --quiet
+	$(RUN) coverage report
+
+.PHONY: format
+format: packages
+	@echo "==> Correcting the style"
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+.PHONY: clean
+clean:
+	@echo "==> Removing environments, caches and output"
+	rm -rf .uv .venv .meltano .demo output dist .coverage* .hypothesis .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

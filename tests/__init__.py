@@ -1,0 +1,3 @@
+"""One file per behaviour."""
+
+from __future__ import annotations

@@ -1,0 +1,235 @@
+"""What a user can mend is told in one line, with cause and remedy, before anything is written."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.running import settings
+
+if TYPE_CHECKING:
+    from demo.control import FakeAPI
+    from tests.running import Run, Tap
+
+SECRET = "s3cr3t+va/lue=%"
+
+
+def refused(run: Run, *texts: str) -> None:
+    """Assert that a run wrote nothing, and one error line with these texts."""
+    assert (run.status != 0, run.stdout, len(run.errors)) == (True, "", 1), run.stderr
+    assert [text for text in texts if text not in run.errors[0]] == []
+    assert "Traceback" not in run.stderr
+
+
+WRONG: list[tuple[str, Any]] = [
+    ("base_url", "api.example.com"),
+    ("base_url", "ftp://api.example.com"),
+    ("base_url", "https://"),
+    ("base_url", "https://user:s3cr3t@api.example.com"),
+    ("base_url", "https://api.example.com?x=1"),
+    ("base_url", 7.5),
+    ("api_key", ["a"]),
+    ("auth_param", ""),
+    ("auth_location", "body"),
+    ("headers", "X-Tenant"),
+    ("headers", {"X Tenant": SECRET}),
+    ("headers", {"X-Tenant": f"{SECRET}\r\nX-Other: 1"}),
+    ("user_agent", "line\nbreak"),
+    ("timeout", 0),
+    ("timeout", "soon"),
+    ("timeout", "nan"),
+    ("max_retries", -1),
+    ("max_retries", 1.5),
+    ("max_retries", "many"),
+    ("backoff_factor", -1),
+    ("max_backoff", "long"),
+    ("retry_statuses", [200]),
+    ("retry_statuses", 503),
+    ("retry_statuses", "often"),
+    ("start_date", "yesterday"),
+    ("end_date", "2024-13-01"),
+    ("path", "/v1/resource?x=1"),
+    ("params", [1]),
+    ("params", {"offset": 3}),
+    ("params", {"api_key": SECRET}),
+    ("data_selector", ""),
+    ("data_selector", "a["),
+    ("total_path", "a["),
+    ("limit", 0),
+    ("limit", True),
+    ("limit", "all"),
+    ("offset_param", "limit"),
+    ("initial_offset", -1),
+    ("primary_keys", "{}"),
+    ("primary_keys", ["uuid"]),
+    ("replication_key", "size"),
+    ("replication_key", "changed"),
+    ("stream_maps", 3),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG, ids=str)
+@pytest.mark.parametrize("mode", ["sync", "discover"])
+def test_a_wrong_setting_is_refused_by_name(tap: Tap, api: FakeAPI, name: str, value: object, mode: str) -> None:
+    """A person would search for the setting, or find their secret in the log."""
+    run = tap(settings(api, **{name: value}), *([] if mode == "sync" else ["--discover"]))
+    refused(run, f"Setting {name}:")
+    assert api.requests() == []
+    assert "s3cr3t" not in run.stderr
+
+
+def test_missing_settings_are_named_with_the_variables_that_set_them(tap: Tap) -> None:
+    """A newcomer would not learn what the tap needs."""
+    run = tap({})
+    assert (run.status, run.stdout) == (1, "")
+    assert [line.split(";")[0] for line in run.errors] == [
+        "Setting base_url: is missing",
+        "Setting api_key: is missing",
+    ]
+    assert "TAP_STORAGE_API_KEY" in run.errors[1]
+
+
+def test_several_wrong_settings_are_told_of_together(tap: Tap, api: FakeAPI) -> None:
+    """A person would correct them one run at a time."""
+    run = tap(settings(api, limit=0, timeout=-1))
+    assert [line.split(":")[0] for line in run.errors] == ["Setting timeout", "Setting limit"]
+
+
+def test_start_and_end_date_must_leave_something_between_them(tap: Tap, api: FakeAPI) -> None:
+    """A run would copy nothing and report success."""
+    refused(tap(settings(api, start_date="2024-01-02", end_date="2024-01-02")), "end_date", "start_date")
+
+
+def test_a_date_without_a_replication_key_is_refused(tap: Tap, api: FakeAPI) -> None:
+    """The setting would be accepted and ignored."""
+    refused(tap(settings(api, start_date="2024-01-02", replication_key="")), "start_date", "replication_key")
+
+
+def test_an_unknown_setting_is_warned_of_with_its_likely_name(tap: Tap, api: FakeAPI) -> None:
+    """A typing error would leave a setting without effect, unseen."""
+    run = tap(settings(api, limitt=10))
+    assert run.status == 0
+    assert any("limitt" in line and "did you mean limit?" in line for line in run.warnings)
+
+
+def test_a_wrong_key_is_told_with_the_settings_to_look_at(tap: Tap, api: FakeAPI) -> None:
+    """A person would not know whether key, parameter or place is wrong."""
+    run = tap(settings(api, api_key="wrong-key"))
+    assert (run.status, run.records, len(api.requests())) == (1, [], 1)
+    assert ["401" in line and "api_key" in line and "auth_location" in line for line in run.errors] == [True]
+
+
+def test_a_wrong_path_is_told_with_the_settings_to_look_at(tap: Tap, api: FakeAPI) -> None:
+    """A person would suspect the key."""
+    run = tap(settings(api, path="/v2/other"))
+    assert (run.status, run.records) == (1, [])
+    assert ["404" in line and "base_url and path" in line for line in run.errors] == [True]
+
+
+MISPLACED: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    ({"data_selector": "items"}, {}, ["'items'", "data (a list)", "total (a number)"]),
+    ({"data_selector": "total"}, {}, ["'total'", "data (a list)"]),
+    ({"data_selector": "data.deeper"}, {}, ["'data.deeper'", "data (a list)"]),
+    ({}, {"envelope": "$"}, ["the answer is a list", "'$'"]),
+    ({}, {"faults": [{"from": 1, "kind": "envelope"}]}, ["error ("]),
+    ({}, {"faults": [{"from": 1, "kind": "null_data"}]}, ["data (null)"]),
+    ({}, {"faults": [{"from": 1, "kind": "data_object"}]}, ["data (an object)"]),
+    ({}, {"faults": [{"from": 1, "kind": "scalars"}]}, ["element 0 is not an object but a number"]),
+    ({}, {"faults": [{"from": 1, "kind": "raw", "body": "{}"}]}, ["an empty object"]),
+    ({}, {"faults": [{"from": 1, "kind": "raw", "body": "7"}]}, ["the answer is a number"]),
+    ({}, {"faults": [{"from": 1, "kind": "raw", "body": '{"data": [{"id": 1}, null]}'}]}, ["element 1", "null"]),
+]
+
+
+@pytest.mark.parametrize(("config", "behaviour", "texts"), MISPLACED, ids=str)
+def test_records_that_are_not_where_they_should_be_are_told_with_the_keys_found(
+    tap: Tap, api: FakeAPI, config: dict[str, Any], behaviour: dict[str, Any], texts: list[str]
+) -> None:
+    """An error message of the API would pass for an empty collection."""
+    api.behave(**behaviour)
+    run = tap(settings(api, **config))
+    assert (run.status, run.records, len(api.requests())) == (1, [], 1)
+    assert [text for text in ["data_selector", *texts] if text not in run.errors[0]] == []
+    assert len(run.errors) == 1
+
+
+FILES = ["", "{", "[1]", "7", "null", "\x00", '"text"']
+CATALOGS = [
+    *FILES,
+    "{}",
+    '{"streams": {}}',
+    '{"streams": [1]}',
+    '{"streams": [{"stream": "storage_data"}]}',
+    '{"streams": [{"tap_stream_id": "storage_data", "schema": {"properties": []}}]}',
+    '{"streams": [{"tap_stream_id": "storage_data", "schema": {"properties": {}}, "metadata": {}}]}',
+    '{"streams": []}',
+    '{"streams": [{"tap_stream_id": "another", "schema": {"properties": {}}}]}',
+]
+STATES = [
+    *FILES,
+    '{"bookmarks": []}',
+    '{"bookmarks": {"storage_data": "2024-01-01"}}',
+    '{"bookmarks": {"storage_data": {"replication_key": "created_at", "replication_key_value": "soon"}}}',
+    '{"bookmarks": {"storage_data": {"replication_key": "created_at", "replication_key_value": 7}}}',
+]
+
+
+@pytest.mark.parametrize("content", CATALOGS)
+def test_a_catalog_that_is_none_is_refused(tap: Tap, api: FakeAPI, content: str) -> None:
+    """The run would end in a traceback, or copy nothing and report success."""
+    path = tap.write("catalog.json", content)
+    refused(tap(settings(api), "--catalog", str(path)), "catalog", "--discover")
+
+
+@pytest.mark.parametrize(
+    "change", [{"replication_method": "LOG_BASED"}, {"replication_key": None}, {"key_properties": ["x"]}]
+)
+def test_a_catalog_that_cannot_be_followed_is_refused(tap: Tap, api: FakeAPI, change: dict[str, Any]) -> None:
+    """The run would fail half-way, or copy what was not asked for."""
+    catalog = tap.discover(settings(api))
+    catalog["streams"][0].update(change)
+    for entry in catalog["streams"][0]["metadata"]:
+        if not entry["breadcrumb"]:
+            entry["metadata"] = {"selected": True}
+    refused(tap(settings(api), catalog=catalog), "storage_data")
+
+
+@pytest.mark.parametrize("content", STATES)
+def test_a_state_that_is_none_is_refused(tap: Tap, api: FakeAPI, content: str) -> None:
+    """The run would end in a traceback, or start from zero."""
+    path = tap.write("state.json", content)
+    refused(tap(settings(api), "--state", str(path)), "state")
+
+
+@pytest.mark.parametrize("content", FILES)
+def test_a_config_that_is_none_is_refused(tap: Tap, content: str) -> None:
+    """The run would end in a traceback."""
+    refused(tap(None, "--config", str(tap.write("c.json", content))), "config file")
+
+
+@pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])
+def test_a_file_that_does_not_exist_is_named_by_its_option(tap: Tap, option: str) -> None:
+    """The run would end in a traceback."""
+    refused(tap(None, option, "nowhere.json"), option.strip("-"), "no such file")
+
+
+def test_a_wrong_option_is_told_in_one_line(tap: Tap) -> None:
+    """The cause would drown in the usage text."""
+    run = tap(None, "--nonsense")
+    refused(run, "--nonsense")
+    assert run.status == 2
+
+
+@pytest.mark.parametrize("mode", ["--test", "--discover"])
+def test_the_modes_without_a_sync_report_errors_the_same_way(tap: Tap, mode: str) -> None:
+    """`--test` is where a newcomer meets the first error."""
+    run = tap({"base_url": "nonsense", "api_key": "key-1234"}, mode)
+    refused(run, "Setting base_url:")
+
+
+def test_a_state_file_with_a_byte_order_mark_is_read(tap: Tap, api: FakeAPI) -> None:
+    """A file saved on Windows would be refused."""
+    path = tap.write("state.json", "\ufeff" + json.dumps({}))
+    assert tap(settings(api), "--state", str(path)).status == 0

@@ -1,0 +1,162 @@
+"""Full table and incremental: what is read again, and what the bookmark says."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tap_storage.bookmarks import format_instant, parse_instant
+from tests.running import settings
+
+if TYPE_CHECKING:
+    from demo.control import FakeAPI
+    from tests.running import Tap
+
+
+def serve(api: FakeAPI, **created_at: object) -> None:
+    """Let the API hold one record for each name, with this `created_at`."""
+    api.replace(json.dumps([{"id": name, "created_at": moment} for name, moment in created_at.items()]))
+
+
+def bookmarked(value: str) -> dict[str, Any]:
+    """Return a state in the SDK's usual form."""
+    return {"bookmarks": {"storage_data": {"replication_key": "created_at", "replication_key_value": value}}}
+
+
+def test_a_second_run_emits_what_is_new_and_the_ties_with_the_bookmark(tap: Tap, api: FakeAPI) -> None:
+    """New records would be missed, or the whole collection loaded again."""
+    first = tap(settings(api))
+    newest = max(record["created_at"] for record in api.records())
+    ties = [record["id"] for record in api.records() if record["created_at"] == newest]
+    new = api.insert(20)
+    second = tap(settings(api), state=first.state)
+    assert (len(first.ids), second.ids) == (250, ties + new)
+    assert (first.bookmark, len(tap(settings(api), state=second.state).ids) < 20) == (
+        newest.replace("Z", ".000000Z"),
+        True,
+    )
+
+
+def test_instants_are_compared_and_not_their_text(tap: Tap, api: FakeAPI) -> None:
+    """`…00Z` sorts after `…00.5Z` as text, so records would be lost around the bookmark."""
+    serve(
+        api,
+        half="2024-01-01T00:00:00.5Z",
+        earlier="2024-01-01T00:00:00Z",
+        zone="2024-01-01T02:00:00+02:00",
+        naive="2024-01-01T00:00:00.25",
+        nanoseconds="2024-01-01T00:00:00.123456789Z",
+        blank="2024-01-01 00:00:01Z",
+        day="2024-01-02",
+    )
+    run = tap(settings(api), state=bookmarked("2024-01-01T00:00:00.250Z"))
+    assert (run.ids, run.bookmark) == (["half", "naive", "blank", "day"], "2024-01-02T00:00:00.000000Z")
+
+
+def test_records_without_a_readable_key_are_emitted_and_told_of_once(tap: Tap, api: FakeAPI) -> None:
+    """They would be lost, or end the run in a KeyError."""
+    serve(api, null=None, text="soon", number=7, good="2024-01-01T00:00:00Z")
+    api.insert(raw=['{"id": "missing"}'])
+    run = tap(settings(api), state=bookmarked("2030-01-01T00:00:00Z"))
+    assert (run.status, run.ids) == (0, ["null", "text", "number", "missing"])
+    assert [line for line in run.warnings if "created_at" in line and "null" in line] == [
+        line for line in run.warnings if "emitted by every run" in line
+    ]
+
+
+def test_a_date_in_the_future_does_not_move_the_bookmark_past_the_present(tap: Tap, api: FakeAPI) -> None:
+    """Everything created until that date would be skipped."""
+    serve(api, future="2999-01-01T00:00:00Z", past="2024-01-01T00:00:00Z")
+    before = datetime.now(timezone.utc)
+    bookmark = parse_instant(tap(settings(api)).bookmark)
+    assert bookmark is not None
+    assert before - timedelta(seconds=2) <= bookmark <= datetime.now(timezone.utc)
+
+
+def test_the_bookmark_goes_by_the_servers_clock_when_that_is_behind(tap: Tap, api: FakeAPI) -> None:
+    """Records that the API creates during the run would be skipped by the next one."""
+    serve(api, future="2999-01-01T00:00:00Z")
+    api.behave(date_skew_s=-3600)
+    bookmark = parse_instant(tap(settings(api)).bookmark)
+    assert bookmark is not None
+    assert bookmark < datetime.now(timezone.utc) - timedelta(seconds=3500)
+
+
+WINDOWS = [
+    ({"start_date": "2024-01-02"}, ["b", "c", "d"]),
+    ({"end_date": "2024-01-03T00:00:00Z"}, ["a", "b"]),
+    ({"start_date": "2024-01-02T00:00:00+00:00", "end_date": "2024-01-04"}, ["b", "c"]),
+    ({"start_date": "2024-01-02T00:00:00.001Z"}, ["c", "d"]),
+]
+
+
+@pytest.mark.parametrize(("config", "ids"), WINDOWS, ids=str)
+@pytest.mark.parametrize("method", ["INCREMENTAL", "FULL_TABLE"])
+def test_dates_bound_what_is_emitted(
+    tap: Tap, api: FakeAPI, config: dict[str, str], ids: list[str], method: str
+) -> None:
+    """A backfill would copy too much, or miss the first record."""
+    serve(api, **{name: f"2024-01-0{day}T00:00:00Z" for day, name in enumerate("abcd", start=1)})
+    catalog = tap.discover(settings(api))
+    catalog["streams"][0]["replication_method"] = method
+    assert tap(settings(api, **config), catalog=catalog).ids == ids
+
+
+def test_a_bookmark_later_than_the_start_date_wins(tap: Tap, api: FakeAPI) -> None:
+    """Every run would begin at the start date again."""
+    serve(api, a="2024-01-01T00:00:00Z", b="2024-01-02T00:00:00Z", c="2024-01-03T00:00:00Z")
+    state = bookmarked("2024-01-02T12:00:00Z")
+    assert tap(settings(api, start_date="2024-01-02T13:00:00+02:00"), state=state).ids == ["c"]
+    assert tap(settings(api, start_date="2024-01-04"), state=state).ids == []
+
+
+def test_a_full_table_reads_everything_and_keeps_no_bookmark(tap: Tap, api: FakeAPI) -> None:
+    """A full refresh would leave records out."""
+    catalog = tap.discover(settings(api))
+    catalog["streams"][0]["replication_method"] = "FULL_TABLE"
+    run = tap(settings(api), catalog=catalog, state=bookmarked("2999-01-01T00:00:00Z"))
+    assert (run.status, len(run.ids)) == (0, 250)
+    assert run.bookmark == "2999-01-01T00:00:00Z"
+
+
+def test_without_a_replication_key_the_table_is_read_whole(tap: Tap, api: FakeAPI) -> None:
+    """An API without dates could not be read."""
+    for value in ("", None):
+        run = tap(settings(api, replication_key=value))
+        assert (run.status, len(run.ids), run.bookmark) == (0, 250, None)
+        assert "bookmark_properties" not in run.messages[0]
+
+
+def test_a_run_that_fails_leaves_the_bookmark_where_it_was(tap: Tap, api: FakeAPI) -> None:
+    """The records behind the failure would be skipped for good."""
+    api.behave(faults=[{"from": 3, "kind": "status", "status": 400}])
+    run = tap(settings(api), state=bookmarked("2019-01-01T00:00:00Z"))
+    assert (run.status, len(run.ids), run.bookmark) == (1, 200, "2019-01-01T00:00:00Z")
+
+
+def test_another_replication_key_can_be_chosen(tap: Tap, api: FakeAPI) -> None:
+    """Changed records could not be found where the API says when they changed."""
+    run = tap(settings(api, replication_key="updated_at"))
+    assert run.messages[0]["bookmark_properties"] == ["updated_at"]
+    updates = [record["updated_at"] for record in api.records() if record["updated_at"]]
+    assert run.bookmark == max(updates).replace("Z", ".000000Z")
+
+
+UNREADABLE: list[Any] = [None, 7, "", "soon", "2024-13-01", "0001-01-01T00:00:00+14:00", [], {}]
+
+
+@pytest.mark.parametrize("value", UNREADABLE, ids=str)
+def test_what_names_no_instant_is_none(value: object) -> None:
+    """A broken date would end the run in a traceback."""
+    assert parse_instant(value) is None
+
+
+def test_what_is_written_has_one_width_and_reads_back() -> None:
+    """Bookmarks would no longer compare as text in the target's state."""
+    moments = [datetime(year, 1, 1, microsecond=us, tzinfo=timezone.utc) for year in (1, 1999, 9999) for us in (0, 10)]
+    texts = [format_instant(moment) for moment in moments]
+    assert [parse_instant(text) for text in texts] == moments
+    assert ({len(text) for text in texts}, sorted(texts)) == ({27}, texts)

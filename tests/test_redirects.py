@@ -1,0 +1,47 @@
+"""Redirects: followed on the same server, with the key once, and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from demo.control import FakeAPI
+from tests.running import settings
+
+if TYPE_CHECKING:
+    from tests.running import Tap
+
+
+@pytest.mark.parametrize("location", ["/v1/resource?{query}", "/v1/resource", "/v1/resource?shard=7&api_key=another"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_on_the_same_server_is_followed_with_the_key_once(
+    tap: Tap, api: FakeAPI, status: int, location: str
+) -> None:
+    """A trailing slash too few would fail the run, or double the parameters."""
+    api.behave(faults=[{"on": 2, "kind": "redirect", "status": status, "location": location}])
+    run = tap(settings(api))
+    assert (run.status, run.ids) == (0, [record["id"] for record in api.records()])
+    followed = api.requests()[2]["query"]
+    assert followed.endswith("limit=100&offset=100&api_key=demo-key")
+    assert followed.count("api_key=") == followed.count("offset=") == 1
+    assert ("shard=7" in followed) == ("shard=7" in location)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_key_is_never_sent_to_another_server(tap: Tap, api: FakeAPI, scheme: str) -> None:
+    """Whoever can make the API redirect would get the key."""
+    with FakeAPI(records=1) as other:
+        location = other.url.replace("http:", f"{scheme}:") + "/v1/resource?{query}"
+        api.behave(faults=[{"from": 1, "kind": "redirect", "location": location}])
+        run = tap(settings(api))
+        assert (run.status, other.journal()) == (1, [])
+        assert "redirected to another server" in run.errors[0]
+
+
+def test_a_redirect_in_circles_is_an_error(tap: Tap, api: FakeAPI) -> None:
+    """The run would never end."""
+    api.behave(faults=[{"from": 1, "kind": "redirect", "location": "/v1/resource?{query}"}])
+    run = tap(settings(api))
+    assert run.status == 1
+    assert ["in circles" in line for line in run.errors] == [True]
