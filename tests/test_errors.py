@@ -29,6 +29,8 @@ WRONG: list[tuple[str, Any]] = [
     ("base_url", "https://"),
     ("base_url", "https://user:s3cr3t@api.example.com"),
     ("base_url", "https://api.example.com?x=1"),
+    ("base_url", "https://api.example.com:port"),
+    ("base_url", "https://[::1"),
     ("base_url", 7.5),
     ("api_key", ["a"]),
     ("auth_param", ""),
@@ -207,6 +209,13 @@ def test_a_state_that_is_none_is_refused(tap: Tap, api: FakeAPI, content: str) -
 def test_a_config_that_is_none_is_refused(tap: Tap, content: str) -> None:
     """The run would end in a traceback."""
     refused(tap(None, "--config", str(tap.write("c.json", content))), "config file")
+
+
+def test_a_file_that_is_no_text_is_refused(tap: Tap) -> None:
+    """The run would end in a traceback."""
+    path = tap.directory / "config.json"
+    path.write_bytes(b"\xff\xfe{")
+    refused(tap(None, "--config", str(path)), "config file", "not UTF-8")
 
 
 @pytest.mark.parametrize("option", ["--config", "--catalog", "--state"])

@@ -161,6 +161,17 @@ def test_a_host_that_does_not_exist_is_told_in_one_line(tap: Tap, api: FakeAPI) 
     )
 
 
+def test_a_proxy_that_fails_is_named(tap: Tap, api: FakeAPI) -> None:
+    """A person would look for the fault at the API."""
+    run = tap(settings(api, max_retries=1), env={"NO_PROXY": "", "HTTP_PROXY": "http://127.0.0.1:1"})
+    fails_in_time(run, "the proxy failed (2 attempts): check the proxy that HTTP_PROXY or HTTPS_PROXY names")
+
+
+def test_an_address_that_no_server_can_have_is_told_in_one_line(tap: Tap, api: FakeAPI) -> None:
+    """A typing error in base_url would end in a traceback."""
+    fails_in_time(tap(settings(api, base_url="http://a..b")), "base_url")
+
+
 def test_tls_to_a_server_without_it_is_told_in_one_line(tap: Tap, api: FakeAPI) -> None:
     """A base_url with https for http would end in a traceback."""
     config = settings(api, base_url=api.url.replace("http:", "https:"), max_retries=0)
