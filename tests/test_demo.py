@@ -10,7 +10,7 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 import pytest
 
 from demo.audit import Audit, audit
@@ -58,6 +58,11 @@ def left_behind(directory: Path) -> list[str]:
     return found
 
 
+def without_times(output: str) -> str:
+    """Return the output without the seconds that its steps took."""
+    return re.sub(r"\([0-9.]+ s\)", "", output)
+
+
 def test_the_plain_loop_loses_half_of_the_records_and_succeeds(api: FakeAPI) -> None:
     """Or the demo would accuse the SDK's paginator wrongly."""
     api.reset(records=400)
@@ -90,6 +95,9 @@ def test_the_demo_copies_every_record_and_leaves_nothing(tmp_path: Path) -> None
     ):
         assert re.search(told, output), output
     assert "missing: 0, twice: 0, never at the API: 0, values that differ: 0\n" in output
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = readme[readme.index("==> Starting") : readme.index("==> Stopping")]
+    assert without_times(output[output.index("==> Starting") : output.index("==> Stopping")]) == without_times(shown)
     assert left_behind(tmp_path) == []
 
 
