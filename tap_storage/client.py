@@ -7,10 +7,14 @@ body or another library's message: the API key and parameter values may be in al
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import random
 import ssl
+import threading
 import time
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -32,10 +36,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CHUNK = 1 << 16
+SUCCESS = range(200, 300)
+HTTP, HTTPS = ("http", 80), ("https", 443)
 PAGE_TIMEOUTS = 10
 """A whole page may take this many times `timeout`."""
 MOST_REDIRECTS = 5
+
+BROKEN = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.InvalidHeader,  # in an answer; those of the request were checked with the settings
+)
 
 REMEDIES = {
     400: "check params, limit (the API may allow fewer), limit_param and offset_param",
@@ -91,7 +103,7 @@ class Client:
         self._session = requests.Session()
         # Resolved once, since requests would look through the environment at every request.
         self._transport = self._session.merge_environment_settings(
-            connection.base_url, {}, stream=True, verify=None, cert=None
+            connection.base_url, {}, stream=False, verify=None, cert=None
         )
         self._session.trust_env = False
         self._redirects_told = False
@@ -106,11 +118,17 @@ class Client:
             try:
                 return self._attempt(request, read)
             except TransientError as error:  # noqa: PERF203 (asking again is the point)
-                wait = self._wait(attempt, error)
                 attempt += 1
-                if wait is None or attempt > self._connection.max_retries:
-                    tries = f" ({attempt} attempts)" if attempt > 1 else ""
+                tries = f" ({attempt} attempts)" if attempt > 1 else ""
+                wait = self._wait(attempt, error)
+                if attempt > self._connection.max_retries:
                     msg = f"{what} {error}{tries}: {error.remedy}"
+                    raise FatalAPIError(msg) from None
+                if wait > self._connection.max_backoff:
+                    msg = (
+                        f"{what} {error}{tries}, and Retry-After asks for {wait:.0f} s without requests, "
+                        f"more than max_backoff allows: run again later, or raise max_backoff"
+                    )
                     raise FatalAPIError(msg) from None
                 self._log(f"{what} {error}: asking again in {wait:.1f} s")
                 self._sleep(wait)
@@ -118,21 +136,26 @@ class Client:
                 msg = f"{what} {error}"
                 raise FatalAPIError(msg) from None
 
-    def _wait(self, attempt: int, error: TransientError) -> float | None:
-        """Seconds to wait after the failed attempt (counted from 0), or None where that would be too long."""
+    def _wait(self, attempt: int, error: TransientError) -> float:
+        """Seconds to wait after so many failed attempts; more than max_backoff only where the server wants more."""
         longest = self._connection.max_backoff
-        wanted = error.retry_after
-        if wanted is not None and wanted > longest:
-            return None
-        wait = self._connection.backoff_factor * 2.0 ** min(attempt, 64) if wanted is None else wanted
+        if error.retry_after is not None and error.retry_after > longest:
+            return error.retry_after
+        doubled = self._connection.backoff_factor * 2.0 ** min(attempt - 1, 64)
+        wait = doubled if error.retry_after is None else error.retry_after
         return min(wait + random.random() * min(wait, 1), longest)
 
     def _attempt(self, request: HTTPRequest, read: Callable[[Response], T]) -> T:
+        """Ask once. Raises TransientError or FatalAPIError, whatever went wrong."""
+        timeout = self._connection.timeout
         try:
-            return read(self._get(request))
+            return read(_within(PAGE_TIMEOUTS * timeout, lambda: self._get(request)))
         except UnreadablePageError as error:
             msg = f"answered with a body that {error}"
             raise TransientError(msg, "check base_url and path, or run again later") from None
+        except FutureTimeoutError:
+            msg = f"did not arrive whole within {PAGE_TIMEOUTS * timeout:g} s"
+            raise TransientError(msg, "lower limit, or raise timeout") from None
         except requests.exceptions.SSLError as error:
             refused = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
             msg = "could not be asked for: " + (
@@ -141,32 +164,34 @@ class Client:
                 else "the server does not speak TLS as it should. Check base_url: https, or plain http?"
             )
             raise FatalAPIError(msg) from None
-        except requests.exceptions.ProxyError:
+        except (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL):
             msg = "could not be asked for: the proxy failed"
             raise TransientError(msg, "check the proxy that HTTP_PROXY or HTTPS_PROXY names") from None
-        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError):
-            msg = f"got no answer within {self._connection.timeout:g} s"
+        except requests.exceptions.Timeout:
+            msg = f"got no answer within {timeout:g} s"
             raise TransientError(msg, "check base_url, or raise timeout") from None
-        except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
+        except BROKEN as error:
             msg = f"could not be read: {_reason(error)}"
             raise TransientError(msg, "check base_url and that the server is up, or run again later") from None
-        except requests.RequestException:
-            msg = "could not be asked for: this is no address. Check base_url and path"
+        except ValueError:  # of whichever library looked at the address first
+            msg = "could not be asked for, or is redirected to, what is no address. Check base_url and path"
+            raise FatalAPIError(msg) from None
+        except OSError:
+            msg = "could not be asked for: there is no CA bundle where REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE says"
             raise FatalAPIError(msg) from None
 
     def _get(self, request: HTTPRequest) -> Response:
         """Ask for one page, following redirects on the same server."""
-        deadline = time.monotonic() + PAGE_TIMEOUTS * self._connection.timeout
         url, own = request.url, request.encode_params()
         for _ in range(MOST_REDIRECTS + 1):
             prepared = self._session.prepare_request(requests.Request("GET", url, params=own, headers=request.headers))
             timeout = self._connection.timeout
-            with self._session.send(prepared, timeout=timeout, allow_redirects=False, **self._transport) as response:
-                self._observe(response.status_code, response.elapsed.total_seconds())
-                if not response.is_redirect:
-                    self._check_status(response)
-                    return Response(_read_body(response, deadline, timeout), _date(response, "Date"))
-                url = self._redirected(url, response.headers["Location"], own)
+            response = self._session.send(prepared, timeout=timeout, allow_redirects=False, **self._transport)
+            self._observe(response.status_code, response.elapsed.total_seconds())
+            if not response.is_redirect:
+                self._check_status(response)
+                return Response(response.content, _date(response, "Date"))
+            url = self._redirected(url, response.headers["Location"], own)
         msg = "is redirected in circles. Check base_url and path"
         raise FatalAPIError(msg)
 
@@ -175,14 +200,14 @@ class Client:
 
         Another host, port or scheme (but for http to https) is refused: the API key would go there too.
         """
-        old, new = urlsplit(url), urlsplit(urljoin(url, location))
-        if not (
-            new.hostname == old.hostname
-            and (_origin(new) == _origin(old) or (_origin(old)[1], _origin(new)[1]) == (80, 443))
-        ):
-            msg = (
-                "is redirected to another server, where the API key must not go. Set base_url to the address you trust"
-            )
+        try:
+            old, new = urlsplit(url), urlsplit(urljoin(url, location))
+            same = new.hostname == old.hostname and "@" not in new.netloc
+            trusted = same and (_origin(new) == _origin(old) or (_origin(old), _origin(new)) == (HTTP, HTTPS))
+        except ValueError:
+            trusted = False
+        if not trusted:
+            msg = "is redirected to another server, where the API key must not go. Set base_url to an address you trust"
             raise FatalAPIError(msg)
         if not self._redirects_told:
             self._redirects_told = True
@@ -193,50 +218,60 @@ class Client:
 
     def _check_status(self, response: requests.Response) -> None:
         status = response.status_code
-        if response.ok and not 300 <= status < 400:  # noqa: PLR2004
+        if status in SUCCESS:
             return
+        if status < SUCCESS.start:
+            # The answer proper is still to come on this connection, where the next request would take it for its own.
+            self._session.close()
         phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
         msg = f"was answered with {status} {phrase}"
         remedy = REMEDIES.get(status, "run again later, or ask those who run the API")
-        if status in self._connection.retry_statuses:
+        if status in self._connection.retry_statuses or status < SUCCESS.start:
             raise TransientError(msg, remedy, retry_after=_retry_after(response))
         msg = f"{msg}: {remedy}"
         raise FatalAPIError(msg)
 
 
-def _read_body(response: requests.Response, deadline: float, timeout: float) -> bytes:
-    """Read the body as it arrives, so that a trickle cannot hold the run up for ever."""
-    chunks = []
-    while chunk := response.raw.read1(CHUNK, decode_content=True):
-        chunks.append(chunk)
-        if time.monotonic() > deadline:
-            msg = f"did not arrive whole within {PAGE_TIMEOUTS * timeout:g} s"
-            raise TransientError(msg, "lower limit, or raise timeout")
-    return b"".join(chunks)
+def _within(seconds: float, action: Callable[[], T]) -> T:
+    """Return what the action returns; after so many seconds raise FutureTimeoutError, and leave it to itself.
+
+    Timeouts of the sockets begin anew with each byte, so that a trickle of them would hold the run up for ever.
+    """
+    outcome: Future[T] = Future()
+
+    def act() -> None:
+        try:
+            outcome.set_result(action())
+        except BaseException as error:  # noqa: BLE001 (raised again where the outcome is asked for)
+            outcome.set_exception(error)
+
+    threading.Thread(target=act, daemon=True).start()
+    return outcome.result(timeout=seconds)
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """Seconds that Retry-After asks for, in seconds or as a date by the server's own clock."""
+    """Seconds that Retry-After asks for, in seconds or as a date by the server's own clock; None for neither."""
     try:
-        return max(0.0, float(response.headers["Retry-After"]))
+        seconds = float(response.headers["Retry-After"].partition(",")[0])  # a comma joins a header that came twice
     except KeyError:
         return None
     except ValueError:
         until = _date(response, "Retry-After")
         now = _date(response, "Date") or datetime.now(timezone.utc)
-        return max(0.0, (until - now).total_seconds()) if until else None
+        seconds = (until - now).total_seconds() if until else math.nan
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _date(response: requests.Response, header: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(response.headers[header])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _origin(url: SplitResult) -> tuple[str, int]:
-    return url.scheme, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+    return url.scheme, url.port or dict((HTTP, HTTPS)).get(url.scheme, 0)
 
 
 def _reason(error: BaseException) -> str:

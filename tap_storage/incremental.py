@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigurationError, FatalSyncError
-from singer_sdk.helpers._typing import is_boolean_type, is_datetime_type
+from singer_sdk.helpers._typing import is_boolean_type, is_datetime_type, is_string_type
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 from singer_sdk.streams import RESTStream
 from typing_extensions import override
@@ -80,11 +80,11 @@ class IncrementalStream(RESTStream[int]):
 
     @override
     def post_process(self, row: Record, context: Context | None = None) -> Record:
-        # The SDK would make true of any text, "false" included.
+        # The SDK would make true of anything else, the text "false" included.
         for name, field in self.effective_schema["properties"].items():
-            if is_boolean_type(field) and isinstance(row.get(name), str):
+            if is_boolean_type(field) and not is_string_type(field) and row.get(name) not in (None, False, True):
                 identity = {key: row.get(key) for key in self.primary_keys or []}
-                msg = f"Field {name} of record {identity} is a text, and true or false in the schema of {self.name}"
+                msg = f"Field {name} of record {identity} is neither true nor false, as the schema has it"
                 raise FatalSyncError(msg)
         return row
 
@@ -94,6 +94,10 @@ class IncrementalStream(RESTStream[int]):
         return max(
             value, start_date_value, key=lambda text: parse_instant(text) or datetime.min.replace(tzinfo=timezone.utc)
         )
+
+    @override
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:
+        """Return none: the ceiling does what the SDK's signpost does, and goes by the API's clock too."""
 
     @override
     def _increment_stream_state(self, latest_record: Record, *, context: Context | None = None) -> None:

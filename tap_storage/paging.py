@@ -7,7 +7,7 @@ the server's own total says the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.pagination import OffsetPaginator
@@ -37,7 +37,9 @@ class Walk:
         self._page: Sequence[object] = ()
         self._pages = 0
         self._largest = 0
+        self._promised: int | None = None
         self._proving = False
+        self._asked_twice = False
 
     def take(self, keys: Sequence[object], total: int | None) -> int:
         """Take in the answer at `offset`; return how many of its leading records are known already.
@@ -49,15 +51,25 @@ class Walk:
             self._take_everything(keys, total)
             return 0
         if self._proving:
-            return self._take_proof(keys)
+            return self._take_proof(keys, total)
         if not keys or keys == self._page:
-            self._doubt(total)
+            self._doubt(keys, total)
             return len(keys)
-        self._advance(keys)
-        self.finished = len(keys) < self._largest and total == self.offset - self._first and total != len(keys)
+        self._advance(keys, total)
+        self.finished = len(keys) < self._largest and self._agrees(total)
         return 0
 
-    def _advance(self, new: Sequence[object]) -> None:
+    def _agrees(self, total: int | None) -> bool:
+        """Whether the total says that everything was read, and said so when there was more to come.
+
+        A total that is counted per page, or up to the page's end, agrees with every position.
+        """
+        return total is not None and total == self._promised == self.offset - self._first
+
+    def _lacks(self, total: int | None) -> bool:
+        return total is not None and total > self.offset - self._first
+
+    def _advance(self, new: Sequence[object], total: int | None) -> None:
         if self._pages == 1 and len(self._page) == len(new) < self._limit:
             self._note(
                 f"The API serves {len(new)} records a page where limit asks for {self._limit}: reading on by {len(new)}"
@@ -66,6 +78,9 @@ class Walk:
         self._page = new
         self._pages += 1
         self._largest = max(self._largest, len(new))
+        self._asked_twice = False
+        if self._lacks(total):
+            self._promised = total
 
     def _take_everything(self, keys: Sequence[object], total: int | None) -> None:
         if total is not None and total > len(keys):
@@ -73,39 +88,55 @@ class Walk:
             raise FatalAPIError(msg)
         self.finished = True
 
-    def _doubt(self, total: int | None) -> None:
+    def _doubt(self, keys: Sequence[object], total: int | None) -> None:
         """Nothing new at `offset`: this is the end if the total says so, else ask for the last record's page again."""
-        if total == self.offset - self._first or not (self._pages or total):
+        if self._agrees(total) or self._asked_twice or not (self._pages or total):
             self.finished = True
         elif not self._pages:
             msg = f"was empty though the API states a total of {total}: check params and initial_offset, or run again"
             raise FatalAPIError(msg)
+        elif keys and self._limit == self._pages == 1:
+            self._refuse_ignored_offset()
         else:
             self._proving = True
             self.offset -= 1
 
-    def _take_proof(self, keys: Sequence[object]) -> int:
+    def _take_proof(self, keys: Sequence[object], total: int | None) -> int:
         """Take in the page asked for at the last record read."""
         self._proving = False
         self.offset += 1
         if keys and keys[0] == self._page[-1]:
-            if len(keys) == 1:
+            if len(keys) > 1:
+                self._advance(keys[1:], total)
+            elif self._largest > 1 or self._pages == 1:
                 self.finished = True
             else:
-                self._advance(keys[1:])
+                self._ask_again(total)
             return 1
-        if keys == self._page and self._pages > 1:
+        if keys == self._page and self._pages == 1:
+            self._refuse_ignored_offset()
+        if keys == self._page and self._agrees(total):
             self.finished = True  # offset works in steps of a page, and the last page is this one
             return len(keys)
-        if keys == self._page:
-            msg = (
-                "repeats the first page: the API ignores the offset. "
-                "Set offset_param to its name for it ('' if it does not page)"
-            )
-            raise FatalAPIError(msg)
         msg = (
             "does not begin with the last record read: records moved while they were read, and some may be missing. "
-            "Run again, or add a sort by a field that never changes to params"
+            "Run again, or check primary_keys, or add a sort by a field that never changes to params"
+        )
+        raise FatalAPIError(msg)
+
+    def _ask_again(self, total: int | None) -> None:
+        """Where a page holds one record, the last one's page says nothing of what follows: ask for that twice."""
+        if self._lacks(total):
+            msg = (
+                f"is the last of {total} records that the API gives: check limit, which may be too small, or run again"
+            )
+            raise FatalAPIError(msg)
+        self._asked_twice = True
+
+    def _refuse_ignored_offset(self) -> NoReturn:
+        msg = (
+            "repeats the first page: the API ignores the offset. "
+            "Set offset_param to its name for it ('' if it does not page)"
         )
         raise FatalAPIError(msg)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BOM = b"\xef\xbb\xbf"
 KEYS_SHOWN = 10
+LONGEST_KEY = 60
 LARGEST_TOTAL = 10**15
 """No collection is larger; a bigger number is no count."""
 
@@ -60,7 +61,7 @@ def read_page(body: bytes, *, data_selector: str, total_path: str) -> Page:
 
 def select_records(document: Any, data_selector: str) -> list[dict[str, Any]]:
     """Return the records at data_selector, joined where it matches several lists."""
-    lists = [match.value for match in compile_path(data_selector).find(document)]
+    lists = _find(document, data_selector)
     if not lists or not all(isinstance(found, list) for found in lists):
         msg = (
             f"has no list of records at data_selector '{data_selector}': {_describe(document)}. "
@@ -82,7 +83,7 @@ def find_total(document: Any, total_path: str) -> int | None:
     """Return the count at total_path if there is one and it can be a count, else None."""
     if not total_path:
         return None
-    found = [match.value for match in compile_path(total_path).find(document)]
+    found = _find(document, total_path)
     if len(found) != 1 or isinstance(found[0], bool):
         return None
     try:
@@ -90,6 +91,13 @@ def find_total(document: Any, total_path: str) -> int | None:
         return int(number) if 0 <= number <= LARGEST_TOTAL and number == int(number) else None
     except (TypeError, ValueError, decimal.InvalidOperation):
         return None
+
+
+def _find(document: Any, path: str) -> list[Any]:
+    """Return what is at a path; a key that is written just so comes first, whatever it means as JSONPath."""
+    if isinstance(document, dict) and path in document:
+        return [document[path]]
+    return [match.value for match in compile_path(path).find(document)]
 
 
 @lru_cache
@@ -109,7 +117,9 @@ def _decoder() -> msgspec.json.Decoder[Any]:
 def _describe(document: Any) -> str:
     if not isinstance(document, dict):
         return f"the answer is {_kind(document)}"
-    keys = [f"{str(key)[:40]} ({_kind(value)})" for key, value in list(document.items())[:KEYS_SHOWN]]
+    # A key is shown whole or not at all: half a secret would pass the masks.
+    names = [key if len(key) <= LONGEST_KEY else f"one of {len(key)} characters" for key in document]
+    keys = [f"{name} ({_kind(value)})" for name, value in zip(names, document.values(), strict=True)][:KEYS_SHOWN]
     more = ", …" if len(document) > KEYS_SHOWN else ""
     return f"the answer has the keys {', '.join(keys)}{more}" if keys else "the answer is an empty object"
 

@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from dotenv import find_dotenv
 from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
@@ -39,8 +40,8 @@ TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 class _View:
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Pick this view's settings out of a resolved config."""
-        return cls(**{field.name: config[field.name] for field in dataclasses.fields(cls)})
+        """Pick this view's settings out of a config that was resolved and checked."""
+        return cls(**{field.name: config[field.name] for field in dataclasses.fields(cls) if field.name in config})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +49,6 @@ class Connection(_View):
     """How to reach the API. Times in seconds."""
 
     base_url: str
-    api_key: str
     auth_param: str
     auth_location: str
     headers: dict[str, str]
@@ -58,6 +58,7 @@ class Connection(_View):
     backoff_factor: float
     max_backoff: float
     retry_statuses: list[int]
+    api_key: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,12 +89,12 @@ def secrets(config: Config) -> list[str]:
 
 
 def from_environment(schema: Schema, prefix: str) -> dict[str, str]:
-    """Read the settings that the environment (or a .env file) holds, as text.
+    """Read the settings that the environment holds, or a .env file in the working directory, as text.
 
     The SDK's own typing of them dies of a wrong number without naming it, and leaves fractions as text.
     """
     texts = {name: {"type": "string"} for name in schema["properties"]}
-    return parse_environment_config({"properties": texts}, prefix)
+    return parse_environment_config({"properties": texts}, prefix, find_dotenv(usecwd=True))
 
 
 def resolve(config: Config, schema: Schema) -> dict[str, Any]:
@@ -131,13 +132,13 @@ def check(config: Config, schema: Schema, *, required: bool = True) -> None:
         raise ConfigurationError("\n".join(f"Setting {name}: {fault}." for name, fault in faults.items()))
 
 
-def unknown(config: Config, schema: Schema) -> Iterator[str]:
-    """Yield a warning for each setting that does not exist."""
-    for name in config:
+def unknown(config: Config, schema: Schema) -> Iterator[tuple[str, str]]:
+    """Yield the name of each setting that does not exist, with a warning."""
+    for name in list(config):
         if name not in schema["properties"]:
             near = difflib.get_close_matches(name, schema["properties"], n=1)
             hint = f"; did you mean {near[0]}?" if near else " (see tap-storage --about)"
-            yield f"Setting {name} does not exist and has no effect{hint}"
+            yield name, f"Setting {name} does not exist and has no effect{hint}"
 
 
 def _coerce(value: Any, setting: Schema) -> Any:  # noqa: PLR0911 (one line a type)
@@ -196,8 +197,11 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield f"{prefix}{name}", _text(value)
 
 
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _text(value: Any) -> Any:
+    """Write a single value as a query has it; what is none is left for `check` to refuse."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if value is None or isinstance(value, (dict, list)) else str(value)
 
 
 def _leaves(value: Any) -> Iterator[Any]:

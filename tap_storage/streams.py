@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk import metrics
 from singer_sdk.authenticators import APIAuthenticatorBase, APIKeyAuthenticator
+from singer_sdk.exceptions import FatalAPIError
 from singer_sdk.schema.source import SchemaDirectory, StreamSchema
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
@@ -104,8 +105,13 @@ class StorageDataStream(IncrementalStream):
             while not paginator.finished:
                 offset = paginator.current_value
                 request = self.get_http_request(page=PageContext(context, offset))
-                page = client.fetch(request, self._read, what=f"{self.name} at offset {offset}")
-                paginator.advance(page)
+                what = f"{self.name} at offset {offset}"
+                page = client.fetch(request, self._read, what=what)
+                try:
+                    paginator.advance(page)
+                except FatalAPIError as error:
+                    msg = f"{what} {error}"
+                    raise FatalAPIError(msg) from None
                 yield from page.records[paginator.known :]
 
     def _read(self, response: Response) -> Page:

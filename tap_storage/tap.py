@@ -79,7 +79,7 @@ CONNECTION = th.PropertiesList(
     ),
     th.Property(
         "timeout",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=86_400),
         default=60,
         title="Timeout",
         description="Seconds to wait for a connection, and between bytes; a whole page may take ten times that",
@@ -100,7 +100,7 @@ CONNECTION = th.PropertiesList(
     ),
     th.Property(
         "max_backoff",
-        th.NumberType(minimum=0),
+        th.NumberType(minimum=0, maximum=86_400),
         default=120,
         title="Longest wait",
         description="Longest wait in seconds; an API that asks for more (Retry-After) fails the run at once",
@@ -232,9 +232,20 @@ class TapStorage(Tap):
         self._config.setdefault("user_agent", f"tap-storage/{self.plugin_version}")
         conceal(settings.secrets(self._config))
         settings.check(self._config, self.config_jsonschema, required=raise_errors)
-        for warning in settings.unknown(self._config, self.config_jsonschema):
+        for name, warning in settings.unknown(self._config, self.config_jsonschema):
             self.logger.warning(warning)
+            del self._config[name]  # what the SDK would make of it is not offered
         return []
+
+    @classmethod
+    @override
+    def cb_config(cls, ctx: click.Context, param: click.Option, value: tuple[Any, ...]) -> Any:
+        # The files were read already, and a pipe can be read only once.
+        chosen = super().cb_config(ctx, param, tuple(part for part in value if part == "ENV"))
+        for content in value:
+            if content != "ENV":
+                chosen.config.update(content)
+        return chosen
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
@@ -243,11 +254,11 @@ class TapStorage(Tap):
 
     @override
     def load_state(self, state: dict[str, Any]) -> None:
-        for name, bookmark in state.get("bookmarks", {}).items():
-            value = bookmark.get("replication_key_value")
-            if value is not None and parse_instant(value) is None:
-                msg = f"The state's bookmark of {name} is not a date-time: correct the state, or run without it"
-                raise ConfigurationError(msg)
+        name = StorageDataStream.name
+        value = state.get("bookmarks", {}).get(name, {}).get("replication_key_value")
+        if value is not None and parse_instant(value) is None:
+            msg = f"The state's bookmark of {name} is not a date-time: correct the state, or run without it"
+            raise ConfigurationError(msg)
         super().load_state(state)
 
     @override
@@ -255,7 +266,7 @@ class TapStorage(Tap):
         stream = StorageDataStream(self)
         if self.input_catalog is None:
             stream.check_keys()
-        elif stream.tap_stream_id not in self.input_catalog:
+        elif (entry := self.input_catalog.get_stream(stream.name)) is None or entry.stream != stream.name:
             msg = f"The catalog does not have the stream {stream.name}: make one with tap-storage --discover"
             raise ConfigurationError(msg)
         return [stream]

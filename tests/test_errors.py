@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.running import settings
+from tests.running import BIN, Run, environment, settings
 
 if TYPE_CHECKING:
     from demo.control import FakeAPI
-    from tests.running import Run, Tap
+    from tests.running import Tap
 
 SECRET = "s3cr3t+va/lue=%"
 
@@ -55,6 +56,9 @@ WRONG: list[tuple[str, Any]] = [
     ("path", "/v1/resource?x=1"),
     ("params", [1]),
     ("params", {"offset": 3}),
+    ("params", {"a": [{"x": 1}]}),
+    ("params", {"a": [["x"]]}),
+    ("timeout", 1e10),
     ("params", {"api_key": SECRET}),
     ("data_selector", ""),
     ("data_selector", "a["),
@@ -109,9 +113,18 @@ def test_a_date_without_a_replication_key_is_refused(tap: Tap, api: FakeAPI) -> 
     refused(tap(settings(api, start_date="2024-01-02", replication_key="")), "start_date", "replication_key")
 
 
+def test_no_key_is_needed_where_none_is_sent(tap: Tap, api: FakeAPI) -> None:
+    """An open API could not be read without a made-up key."""
+    api.behave(auth={"in": "none"})
+    config = settings(api, auth_location="none")
+    del config["api_key"]
+    run = tap(config)
+    assert (run.status, len(run.ids)) == (0, 250)
+
+
 def test_an_unknown_setting_is_warned_of_with_its_likely_name(tap: Tap, api: FakeAPI) -> None:
     """A typing error would leave a setting without effect, unseen."""
-    run = tap(settings(api, limitt=10))
+    run = tap(settings(api, limitt=10, batch_config={"a": 1}))
     assert run.status == 0
     assert any("limitt" in line and "did you mean limit?" in line for line in run.warnings)
 
@@ -157,7 +170,7 @@ def test_records_that_are_not_where_they_should_be_are_told_with_the_keys_found(
     assert len(run.errors) == 1
 
 
-FILES = ["", "{", "[1]", "7", "null", "\x00", '"text"']
+FILES = ["", "{", "[1]", "7", "null", "\x00", '"text"', '{"limit": NaN}', '{"a":' * 100_000]
 CATALOGS = [
     *FILES,
     "{}",
@@ -167,11 +180,17 @@ CATALOGS = [
     '{"streams": [{"tap_stream_id": "storage_data", "schema": {"properties": []}}]}',
     '{"streams": [{"tap_stream_id": "storage_data", "schema": {"properties": {}}, "metadata": {}}]}',
     '{"streams": []}',
+    '{"streams": [{"tap_stream_id": "storage_data", "schema": {"properties": {"a": {"type": 5}}}}]}',
+    '{"streams": [{"tap_stream_id": "storage_data", "schema": {"properties": {}}, "key_properties": 5}]}',
+    '{"streams": [{"tap_stream_id": "storage_data", "stream": "other", "schema": {"properties": {}}}]}',
     '{"streams": [{"tap_stream_id": "another", "schema": {"properties": {}}}]}',
 ]
 STATES = [
     *FILES,
     '{"bookmarks": []}',
+    '{"type": "STATE", "value": {"bookmarks": {}}}',
+    '{"bookmarks": {"storage_data": {"partitions": 5}}}',
+    '{"bookmarks": {"storage_data": {"progress_markers": 5}}}',
     '{"bookmarks": {"storage_data": "2024-01-01"}}',
     '{"bookmarks": {"storage_data": {"replication_key": "created_at", "replication_key_value": "soon"}}}',
     '{"bookmarks": {"storage_data": {"replication_key": "created_at", "replication_key_value": 7}}}',
@@ -203,6 +222,40 @@ def test_a_state_that_is_none_is_refused(tap: Tap, api: FakeAPI, content: str) -
     """The run would end in a traceback, or start from zero."""
     path = tap.write("state.json", content)
     refused(tap(settings(api), "--state", str(path)), "state")
+
+
+def test_the_bookmark_of_another_stream_is_no_concern(tap: Tap, api: FakeAPI) -> None:
+    """A state that several taps share would be refused."""
+    assert tap(settings(api), state={"bookmarks": {"other": {"replication_key_value": 7}}}).status == 0
+
+
+def test_a_config_comes_from_a_pipe_too(tap: Tap, api: FakeAPI) -> None:
+    """Secrets that are kept out of files could not be passed on."""
+    config = tap.write("config.json", json.dumps(settings(api)))
+    completed = subprocess.run(
+        ["bash", "-c", '"$0" --config <(cat "$1")', BIN / "tap-storage", config],  # noqa: S607
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (completed.returncode, completed.stdout.count('"type":"RECORD"')) == (0, 250)
+
+
+def test_a_full_disk_is_told_in_one_line(tap: Tap, api: FakeAPI) -> None:
+    """The run would end in a traceback that blames the tap."""
+    config = tap.write("config.json", json.dumps(settings(api)))
+    completed = subprocess.run(
+        ["bash", "-c", '"$0" --config "$1" > /dev/full', BIN / "tap-storage", config],  # noqa: S607
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    errors = Run(completed.returncode, "", completed.stderr).errors
+    assert (completed.returncode, errors) == (1, ["The output cannot be written: no space left on device"])
 
 
 @pytest.mark.parametrize("content", FILES)

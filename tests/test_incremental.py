@@ -122,6 +122,18 @@ def test_a_full_table_reads_everything_and_keeps_no_bookmark(tap: Tap, api: Fake
     assert run.bookmark == "2999-01-01T00:00:00Z"
 
 
+@pytest.mark.parametrize("name", ["replication-method", "forced-replication-method"])
+def test_the_method_may_stand_in_the_metadata_alone(tap: Tap, api: FakeAPI, name: str) -> None:
+    """A catalog as the Singer specification has it would be read incrementally."""
+    catalog = tap.discover(settings(api))
+    stream = catalog["streams"][0]
+    del stream["replication_method"]
+    for entry in stream["metadata"]:
+        if not entry["breadcrumb"]:
+            entry["metadata"][name] = "FULL_TABLE"
+    assert len(tap(settings(api), catalog=catalog, state=bookmarked("2999-01-01T00:00:00Z")).ids) == 250
+
+
 def test_without_a_replication_key_the_table_is_read_whole(tap: Tap, api: FakeAPI) -> None:
     """An API without dates could not be read."""
     for value in ("", None):

@@ -114,7 +114,7 @@ def test_an_empty_first_page_with_a_total_is_an_error(tap: Tap, api: FakeAPI) ->
     assert "a total of 250" in run.errors[0]
 
 
-@pytest.mark.parametrize("total", ["exact", "absent"])
+@pytest.mark.parametrize("total", ["exact", "absent", "page"])
 @pytest.mark.parametrize("cap", [None, 50])
 def test_a_server_that_ignores_the_offset_is_found_out(tap: Tap, api: FakeAPI, total: str, cap: int | None) -> None:
     """The first page would be copied over and over."""
@@ -144,6 +144,28 @@ def test_records_that_move_while_the_end_is_proven_fail_the_run(tap: Tap, api: F
     assert "moved while they were read" in run.errors[0]
 
 
+def test_one_record_a_page_is_read_whole_or_refused(tap: Tap, api: FakeAPI) -> None:
+    """The page of the last record says nothing of what follows, where a page holds one record."""
+    api.reset(records=5)
+    for total in ("exact", "absent"):
+        api.behave(total=total, faults=[])
+        assert tap(settings(api, limit=1)).ids == expected_ids(api)
+        api.reset()
+        api.behave(total=total, faults=[{"on": 3, "kind": "empty"}])
+        run = tap(settings(api, limit=1))
+        assert run.ids == expected_ids(api) if total == "absent" else (run.status, len(run.errors)) == (1, 1)
+        api.reset()
+        api.behave(total=total, offset="ignored")
+        assert "offset_param" in tap(settings(api, limit=1)).errors[0]
+        api.reset()
+
+
+def test_an_error_of_the_walk_says_where(tap: Tap, api: FakeAPI) -> None:
+    """A person with several streams would not know which one failed."""
+    api.behave(offset="ignored")
+    assert tap(settings(api)).errors[0].startswith("storage_data at offset ")
+
+
 def test_an_api_without_pages_is_asked_once(tap: Tap, api: FakeAPI) -> None:
     """An API that answers with everything at once could not be read."""
     api.behave(offset="ignored")
@@ -167,6 +189,7 @@ SHAPES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"total": "nested"}, {"total_path": "meta.total"}),
     ({"params": {"limit": "take", "offset": "skip"}}, {"limit_param": "take", "offset_param": "skip"}),
     ({"first_offset": 1}, {"initial_offset": 1}),
+    ({"envelope": "@odata_value"}, {"data_selector": "@odata_value"}),
     ({"gzip": True}, {}),
     ({"chunked": True}, {}),
     ({"gzip": True, "chunked": True}, {}),

@@ -39,6 +39,19 @@ def test_the_key_is_never_sent_to_another_server(tap: Tap, api: FakeAPI, scheme:
         assert "redirected to another server" in run.errors[0]
 
 
+@pytest.mark.parametrize(
+    "location",
+    ["http://user:secret@127.0.0.1:PORT/v1/resource", "http://127.0.0.1:99999999/", "http://[::1/", "//other.invalid/"],
+)
+def test_a_redirect_to_a_strange_address_is_refused_in_one_line(tap: Tap, api: FakeAPI, location: str) -> None:
+    """The credentials of somebody else would be sent, or the run end in a traceback."""
+    port = api.url.rsplit(":", 1)[1]
+    api.behave(faults=[{"from": 1, "kind": "redirect", "location": location.replace("PORT", port)}])
+    run = tap(settings(api))
+    assert (run.status, len(api.requests())) == (1, 1)
+    assert ["is redirected to" in line for line in run.errors] == [True]
+
+
 def test_a_redirect_in_circles_is_an_error(tap: Tap, api: FakeAPI) -> None:
     """The run would never end."""
     api.behave(faults=[{"from": 1, "kind": "redirect", "location": "/v1/resource?{query}"}])

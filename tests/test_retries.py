@@ -56,7 +56,7 @@ def test_a_failure_that_stays_is_asked_four_times_and_told_in_one_line(
     assert run.bookmark is None
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 422, 501, 505, 599, 304])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 422, 501, 505, 599, 304, 600])
 def test_any_other_status_is_fatal_at_once(tap: Tap, api: FakeAPI, status: int) -> None:
     """A wrong key would be sent again and again until it is locked."""
     api.behave(faults=[{"from": 1, "kind": "status", "status": status}])
@@ -115,13 +115,25 @@ def test_a_retry_after_beyond_max_backoff_fails_at_once(tap: Tap, api: FakeAPI, 
     api.behave(faults=[{"from": 1, "kind": "retry_after", "seconds": 300, "as": form}])
     run = tap(settings(api))
     assert (run.status, len(api.requests())) == (1, 1)
+    assert "Retry-After asks for 30" in run.errors[0]
     assert "max_backoff" in run.errors[0]
 
 
-@pytest.mark.parametrize("value", ["soon", "", "-5", "Wed, 99 Foo 2024"])
+def test_a_retry_after_that_came_twice_is_kept(tap: Tap, api: FakeAPI) -> None:
+    """The API would be asked earlier than it wants to be."""
+    api.behave(faults=[{"on": 1, "kind": "status", "status": 429, "headers": {"Retry-After": "1, 1"}}])
+    assert tap(settings(api)).status == 0
+    assert 1 <= waits(api)[0] < 3
+
+
+NONSENSE = ["soon", "", "-5", "nan", "inf", "Wed, 99 Foo 2024", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"]
+
+
+@pytest.mark.parametrize("value", NONSENSE)
 def test_a_retry_after_that_makes_no_sense_is_no_obstacle(tap: Tap, api: FakeAPI, value: str) -> None:
     """A sloppy header would end the run in a traceback."""
-    api.behave(faults=[{"on": 1, "kind": "status", "status": 503, "headers": {"Retry-After": value}}])
+    headers = {"Retry-After": value, "Date": value}
+    api.behave(faults=[{"on": 1, "kind": "status", "status": 503, "headers": headers}])
     assert tap(settings(api)).status == 0
 
 
@@ -139,9 +151,10 @@ def test_an_answer_that_never_comes_times_out(tap: Tap, api: FakeAPI) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_an_endless_trickle_times_out(tap: Tap, api: FakeAPI, chunked: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("kind", ["trickle", "trickle_headers"])
+def test_an_endless_trickle_times_out(tap: Tap, api: FakeAPI, kind: str, chunked: bool) -> None:  # noqa: FBT001
     """A byte now and then would hold the run up for ever."""
-    api.behave(chunked=chunked, faults=[{"from": 1, "kind": "trickle", "interval_s": 0.1}])
+    api.behave(chunked=chunked, faults=[{"from": 1, "kind": kind, "interval_s": 0.1}])
     fails_in_time(tap(settings(api, timeout=0.3, max_retries=0)), "did not arrive whole within 3 s")
 
 
@@ -165,6 +178,12 @@ def test_a_proxy_that_fails_is_named(tap: Tap, api: FakeAPI) -> None:
     """A person would look for the fault at the API."""
     run = tap(settings(api, max_retries=1), env={"NO_PROXY": "", "HTTP_PROXY": "http://127.0.0.1:1"})
     fails_in_time(run, "the proxy failed (2 attempts): check the proxy that HTTP_PROXY or HTTPS_PROXY names")
+
+
+def test_a_ca_bundle_that_is_not_there_is_named(tap: Tap, api: FakeAPI) -> None:
+    """The run would end in a traceback."""
+    config = settings(api, base_url="https://127.0.0.1:1", max_retries=0)
+    fails_in_time(tap(config, env={"REQUESTS_CA_BUNDLE": "/nowhere.pem"}), "REQUESTS_CA_BUNDLE")
 
 
 def test_an_address_that_no_server_can_have_is_told_in_one_line(tap: Tap, api: FakeAPI) -> None:

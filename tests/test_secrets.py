@@ -134,6 +134,15 @@ def test_no_other_mode_prints_a_secret(tap: Tap, api: FakeAPI, arguments: tuple[
     assert leaks(run, SECRETS[1]) == []
 
 
+def test_a_secret_among_the_keys_of_an_answer_is_masked_whole(tap: Tap, api: FakeAPI) -> None:
+    """A key that is cut to fit would pass the masks in part."""
+    secret = "abcdefghij" * 5
+    body = json.dumps({f"no such key: {secret}": 1, secret: 2})
+    api.behave(auth={"in": "none"}, faults=[{"from": 1, "kind": "raw", "body": body}])
+    run = tap(settings(api, api_key=secret))
+    assert (run.status, secret[:10] in run.stderr) == (1, False)
+
+
 def test_records_are_data_and_never_masked(tap: Tap, api: FakeAPI) -> None:
     """A record that happens to hold the key would be copied with a hole in it."""
     api.replace(json.dumps([{"id": "a", "name": f"the key is {api.api_key}"}]))

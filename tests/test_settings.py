@@ -175,6 +175,12 @@ def test_a_value_takes_the_type_of_its_setting(name: str, value: object, meaning
     assert config_settings.resolve({name: value}, TapStorage.config_jsonschema)[name] == meaning
 
 
+def test_a_dotenv_file_in_the_working_directory_is_read(tap: Tap, api: FakeAPI) -> None:
+    """People keep the key in one, and Meltano reads it."""
+    tap.write(".env", f"TAP_STORAGE_BASE_URL={api.url}\nTAP_STORAGE_API_KEY={api.api_key}\n")
+    assert len(tap(None, "--config=ENV").ids) == 250
+
+
 def test_every_setting_is_described() -> None:
     """`--about` and the Hub would show a bare name."""
     lacking = [(name, key) for name in OWN for key in ("title", "description", "type") if not SCHEMA[name].get(key)]

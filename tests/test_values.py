@@ -66,9 +66,10 @@ def test_integer_ids_stay_integers(tap: Tap, api: FakeAPI) -> None:
     assert tap(settings(api)).ids == list(range(1, 251))
 
 
-def test_a_text_in_a_boolean_field_is_an_error(tap: Tap, api: FakeAPI) -> None:
+@pytest.mark.parametrize("value", ['"false"', "[]", "{}", "2", "0.5"])
+def test_what_is_no_truth_value_in_a_boolean_field_is_an_error(tap: Tap, api: FakeAPI, value: str) -> None:
     """The SDK turns the text "false" into true."""
-    api.replace('[{"id": "a", "is_public": "false"}]')
+    api.replace(f'[{{"id": "a", "is_public": {value}}}]')
     run = tap(settings(api))
     assert (run.status, run.records) == (1, [])
     assert "is_public" in run.errors[0]
