@@ -56,8 +56,16 @@ class IncrementalStream(RESTStream[int]):
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
+        configured = (list(self.primary_keys or []), self.replication_key)
         super().apply_catalog(catalog)
         self.check_keys()
+        incremental = self.replication_method == REPLICATION_INCREMENTAL
+        if (list(self.primary_keys or []), self.replication_key if incremental else configured[1]) != configured:
+            self.log(
+                "The catalog's keys are used, and differ from primary_keys or replication_key in the settings: "
+                "discover again to use those",
+                level=logging.WARNING,
+            )
 
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:

@@ -75,7 +75,7 @@ CONNECTION = th.PropertiesList(
         "user_agent",
         Text,
         title="User agent",
-        description="What the tap calls itself to the API; tap-storage/<version> unless set",
+        description="What the tap calls itself to the API; `tap-storage/` and its version unless set",
     ),
     th.Property(
         "timeout",
@@ -116,13 +116,13 @@ CONNECTION = th.PropertiesList(
         "start_date",
         th.DateTimeType,
         title="Start date",
-        description="Read records whose replication key is at or after this ISO 8601 instant",
+        description="Emit only records whose replication key is at or after this ISO 8601 instant",
     ),
     th.Property(
         "end_date",
         th.DateTimeType,
         title="End date",
-        description="Read records whose replication key is before this ISO 8601 instant",
+        description="Emit only records whose replication key is before this ISO 8601 instant",
     ),
 )
 

@@ -42,7 +42,7 @@ def test_the_settings_table_is_the_schema() -> None:
 
 def test_the_readmes_meltano_lines_are_a_definition_that_works(tap: Tap, api: FakeAPI) -> None:
     """The first thing that a newcomer copies would not work."""
-    (block,) = re.findall(r"```yaml\n(plugins:.*?)```", README, re.DOTALL)
+    block = re.findall(r"```yaml\n(plugins:.*?)```", README, re.DOTALL)[0]
     assert len(block.splitlines()) == 8
     installed = re.sub(r"pip_url: .*", f"executable: {BIN / 'tap-storage'}", block)
     tap.write("meltano.yml", installed.replace("https://api.example.com", api.url))

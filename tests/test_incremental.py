@@ -172,3 +172,11 @@ def test_what_is_written_has_one_width_and_reads_back() -> None:
     texts = [format_instant(moment) for moment in moments]
     assert [parse_instant(text) for text in texts] == moments
     assert ({len(text) for text in texts}, sorted(texts)) == ({27}, texts)
+
+
+def test_a_catalog_with_other_keys_than_the_settings_is_warned_of(tap: Tap, api: FakeAPI) -> None:
+    """A new replication_key would have no effect, unseen, until the catalog is made anew."""
+    catalog = tap.discover(settings(api))
+    assert not any("catalog" in line for line in tap(settings(api), catalog=catalog).warnings)
+    run = tap(settings(api, replication_key="updated_at"), catalog=catalog)
+    assert ("catalog's keys" in "".join(run.warnings), run.messages[0]["bookmark_properties"]) == (True, ["created_at"])
