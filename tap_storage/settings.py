@@ -1,31 +1,24 @@
 """The settings, read once: from what a person wrote to typed values.
 
 They come as JSON, from the environment, and through Meltano, and must mean the same. So each value is first brought to
-the type that its setting declares (the environment knows only text, Meltano nests dotted keys), then checked. Messages
-name the setting and the remedy, never the value: it may be a secret.
+the type that its setting declares: the environment knows only text, and Meltano nests dotted keys.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
 import math
-import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from dotenv import find_dotenv
 from singer_sdk.configuration._dict_config import parse_environment_config
-from singer_sdk.exceptions import ConfigurationError
-from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 from typing_extensions import Self
 
 from tap_storage.bookmarks import Window, parse_instant
-from tap_storage.records import compile_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     Config = Mapping[str, Any]
     Schema = Mapping[str, Any]
@@ -113,36 +106,8 @@ def resolve(config: Config, schema: Schema) -> dict[str, Any]:
     return resolved
 
 
-def check(config: Config, schema: Schema, *, required: bool = True) -> None:
-    """Raise ConfigurationError with one line for each setting that is wrong.
-
-    config: as `resolve` returns it. required: whether settings without a default must be there.
-    """
-    faults = {
-        str(error.path[0]): f"must be {_expectation(schema['properties'][error.path[0]])}"
-        for error in DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config)
-        if error.path
-    }
-    for name, fault in [
-        *_missing(config, schema if required else {}),
-        *_inconsistent(config, faults),
-    ]:
-        faults.setdefault(name, fault)
-    if faults:
-        raise ConfigurationError("\n".join(f"Setting {name}: {fault}." for name, fault in faults.items()))
-
-
-def unknown(config: Config, schema: Schema) -> Iterator[tuple[str, str]]:
-    """Yield the name of each setting that does not exist, with a warning."""
-    for name in list(config):
-        if name not in schema["properties"]:
-            near = difflib.get_close_matches(name, schema["properties"], n=1)
-            hint = f"; did you mean {near[0]}?" if near else " (see tap-storage --about)"
-            yield name, f"Setting {name} does not exist and has no effect{hint}"
-
-
 def _coerce(value: Any, setting: Schema) -> Any:  # noqa: PLR0911 (one line a type)
-    """Bring a value to the declared type, or leave it as it is for `check` to refuse."""
+    """Bring a value to the declared type, or leave it as it is for `validation.check` to refuse."""
     types = setting.get("type", [])
     text = value.strip() if isinstance(value, str) else None
     if "string" in types:
@@ -198,7 +163,7 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 
 def _text(value: Any) -> Any:
-    """Write a single value as a query has it; what is none is left for `check` to refuse."""
+    """Write a single value as a query has it; what is none is left for `validation.check` to refuse."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if value is None or isinstance(value, (dict, list)) else str(value)
@@ -210,122 +175,3 @@ def _leaves(value: Any) -> Iterator[Any]:
             yield from inner if isinstance(inner, list) else [inner]
     elif value is not None:
         yield value
-
-
-def _expectation(setting: Schema) -> str:
-    """Say what a setting takes, from its JSON schema."""
-    types = setting.get("type", [])
-    if "enum" in setting:
-        return "one of " + ", ".join(value for value in setting["enum"] if value)
-    if "array" in types:
-        return f"a list in which each element is {_expectation(setting['items'])}"
-    for name, noun in {
-        "integer": "a whole number",
-        "number": "a number",
-        "boolean": "true or false",
-    }.items():
-        if name in types:
-            return noun + _bounds(setting)
-    if "object" in types:
-        return "an object of names and values, as --about describes it"
-    return "a text that is not empty" if setting.get("minLength") else "a text"
-
-
-def _bounds(setting: Schema) -> str:
-    words = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
-    bounds = [f"{words[key]} {setting[key]}" for key in words if key in setting]
-    return " of " + " and ".join(bounds) if bounds else ""
-
-
-def _missing(config: Config, schema: Schema) -> Iterator[tuple[str, str]]:
-    for name in schema.get("required", []):
-        if not config.get(name) and not (name == "api_key" and config.get("auth_location") == "none"):
-            variable = f"TAP_STORAGE_{name.upper()}"
-            yield name, f"is missing; set it in the config, or as {variable} with --config=ENV"
-
-
-def _inconsistent(config: Config, known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield what a JSON schema cannot express. known: settings already found wrong, which are passed over."""
-    sound = {name: value for name, value in config.items() if name not in known}
-    yield from _wrong_address(sound)
-    yield from _wrong_path(sound)
-    yield from _wrong_dates(sound)
-    yield from _wrong_parameters(sound)
-    yield from _wrong_headers(sound)
-
-
-def _wrong_address(config: Config) -> Iterator[tuple[str, str]]:
-    if not (base_url := config.get("base_url")):
-        return
-    try:
-        url = urlsplit(base_url)
-        well_formed = url.scheme in {"http", "https"} and bool(url.hostname) and (url.port is None or url.port > 0)
-    except ValueError:
-        well_formed = False
-    if not well_formed or re.search(r"\s", base_url):
-        yield "base_url", "must be an address such as https://api.example.com"
-    elif url.username or url.password:
-        yield "base_url", "must not hold a user or password; send them with headers"
-    elif url.query or url.fragment:
-        yield "base_url", "must end before any ? or #; move query parameters to params"
-
-
-def _wrong_path(config: Config) -> Iterator[tuple[str, str]]:
-    if re.search(r"[?#\s]", config.get("path", "")):
-        yield "path", "must be a path without ?, # or blanks; move query parameters to params"
-    for name in ("data_selector", "total_path"):
-        if path := config.get(name):
-            try:
-                compile_path(path)
-            except Exception:  # noqa: BLE001 (jsonpath-ng raises bare Exceptions)
-                yield name, "must be a JSONPath such as data, result.items or $"
-
-
-def _wrong_dates(config: Config) -> Iterator[tuple[str, str]]:
-    dates = [name for name in ("start_date", "end_date") if config.get(name)]
-    bounds = window(config)
-    for name in dates:
-        if parse_instant(config[name]) is None:
-            yield name, "must be an ISO 8601 date or date-time, such as 2024-01-31T00:00:00Z"
-        elif config.get("replication_key") == "":
-            yield name, "needs a replication_key to compare with; set one, or leave the date out"
-    if bounds.start and bounds.end and bounds.start >= bounds.end:
-        yield (
-            "end_date",
-            "must be later than start_date; records are read from start_date up to, not including, end_date",
-        )
-
-
-def _wrong_parameters(config: Config) -> Iterator[tuple[str, str]]:
-    own = [config.get(name) for name in ("limit_param", "offset_param")]
-    if config.get("auth_location") == "query":
-        own.append(config.get("auth_param"))
-    sent = [name for name in own if name]
-    if len(set(sent)) < len(sent):
-        yield (
-            "offset_param",
-            "limit_param, offset_param and auth_param must name different query parameters",
-        )
-    for name in set(sent) & set(config.get("params", {})):
-        yield (
-            "params",
-            f"must not hold {name}, which the tap sends itself (see limit_param, offset_param, auth_param)",
-        )
-
-
-def _wrong_headers(config: Config) -> Iterator[tuple[str, str]]:
-    headers = {name: ("headers", name, value) for name, value in config.get("headers", {}).items()}
-    headers["User-Agent"] = ("user_agent", "User-Agent", config.get("user_agent", ""))
-    if config.get("auth_location") == "header":
-        headers["auth"] = ("api_key", config.get("auth_param", ""), config.get("api_key", ""))
-    for setting, name, value in headers.values():
-        if isinstance(value, list) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            yield (
-                setting,
-                "must give each header one name of letters, digits and hyphens, and one value",
-            )
-        elif not re.fullmatch(r"(?! )[\t\x20-\x7e\xa0-\xff]*(?<! )", value):
-            yield (
-                setting,
-                "has a value that no header can carry: line breaks, outer blanks or characters beyond Latin-1",
-            )

@@ -13,7 +13,7 @@ from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
-from tap_storage import settings
+from tap_storage import settings, validation
 from tap_storage.bookmarks import parse_instant
 from tap_storage.command import StorageCommand
 from tap_storage.redaction import conceal
@@ -231,8 +231,8 @@ class TapStorage(Tap):
         self._config = settings.resolve(self._config, self.config_jsonschema)
         self._config.setdefault("user_agent", f"tap-storage/{self.plugin_version}")
         conceal(settings.secrets(self._config))
-        settings.check(self._config, self.config_jsonschema, required=raise_errors)
-        for name, warning in settings.unknown(self._config, self.config_jsonschema):
+        validation.check(self._config, self.config_jsonschema, required=raise_errors)
+        for name, warning in validation.unknown(self._config, self.config_jsonschema):
             self.logger.warning(warning)
             del self._config[name]  # what the SDK would make of it is not offered
         return []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -20,7 +22,6 @@ from tests.running import BIN, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PATIENCE_S = 300
 COLUMNS = {
@@ -95,8 +96,15 @@ class Pipeline:
 
 @pytest.fixture
 def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
-    """Start an API that caps its pages, and an empty database."""
-    with FakeAPI(records=600, cap=50) as api, postgres(tmp_path / "data") as database:
+    """Start an API that caps its pages, and an empty database.
+
+    That is not in pytest's own directory: run by root, PostgreSQL is another user, whom pytest shuts out again.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="tap-storage-", ignore_cleanup_errors=True) as data,
+        FakeAPI(records=600, cap=50) as api,
+        postgres(Path(data) / "data") as database,
+    ):
         yield Pipeline(api, database, tmp_path)
 
 

@@ -77,12 +77,21 @@ WRONG: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG, ids=str)
-@pytest.mark.parametrize("mode", ["sync", "discover"])
-def test_a_wrong_setting_is_refused_by_name(tap: Tap, api: FakeAPI, name: str, value: object, mode: str) -> None:
+def test_a_wrong_setting_is_refused_by_name(tap: Tap, api: FakeAPI, name: str, value: object) -> None:
     """A person would search for the setting, or find their secret in the log."""
-    run = tap(settings(api, **{name: value}), *([] if mode == "sync" else ["--discover"]))
+    run = tap(settings(api, **{name: value}))
     refused(run, f"Setting {name}:")
     assert api.requests() == []
+    assert "s3cr3t" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("limit", 0), ("primary_keys", ["uuid"]), ("headers", {"X": f"{SECRET}\n"})]
+)
+def test_discovery_refuses_a_wrong_setting_too(tap: Tap, name: str, value: object) -> None:
+    """Meltano discovers first, and would keep the catalog of a config that is wrong."""
+    run = tap({name: value}, "--discover")
+    refused(run, f"Setting {name}:")
     assert "s3cr3t" not in run.stderr
 
 

@@ -1,0 +1,145 @@
+"""What can go wrong with a request, told as cause and remedy, and whether it may pass.
+
+Messages are built from what is known to be harmless, never from a URL, a body or another library's message: the API key
+and parameter values may be in all of them. Each is a predicate: "was answered with 404 Not Found: check …".
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import ssl
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import requests
+import urllib3
+from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+
+from tap_storage.records import UnreadablePageError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+SUCCESS = range(200, 300)
+
+BROKEN = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+    requests.exceptions.InvalidHeader,  # in an answer; those of the request were checked with the settings
+)
+
+CHECK_AUTH = "and auth_param and auth_location, which say how it is sent"
+CHECK_PAGE = "check params, limit (the API may allow fewer), limit_param and offset_param"
+CHECK_ADDRESS = "check base_url and path"
+REMEDIES = {
+    400: CHECK_PAGE,
+    401: f"check api_key, {CHECK_AUTH}",
+    403: f"check that api_key may read this collection, {CHECK_AUTH}",
+    404: CHECK_ADDRESS,
+    405: CHECK_ADDRESS,
+    407: "check the proxy that HTTP_PROXY or HTTPS_PROXY names",
+    414: "shorten params",
+    422: CHECK_PAGE,
+    429: "run again later, or raise max_retries or max_backoff",
+}
+
+
+class TransientError(RetriableAPIError):
+    """A failure that may pass when asked again.
+
+    retry_after: seconds that the server wants to be left alone, None where it names none.
+    """
+
+    def __init__(self, message: str, remedy: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+        self.retry_after = retry_after
+
+
+def of_status(response: requests.Response, retried: Collection[int]) -> TransientError | FatalAPIError | None:
+    """Return what an answer's status says went wrong; None if nothing did. retried: statuses that may pass."""
+    status = response.status_code
+    if status in SUCCESS:
+        return None
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
+    msg = f"was answered with {status} {phrase}"
+    remedy = REMEDIES.get(status, "run again later, or ask those who run the API")
+    if status in retried or status < SUCCESS.start:
+        return TransientError(msg, remedy, retry_after=_retry_after(response))
+    return FatalAPIError(f"{msg}: {remedy}")
+
+
+def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Exception:  # noqa: PLR0911 (a table)
+    """Return the TransientError or FatalAPIError that tells of an exception; any other exception as it is.
+
+    timeout: seconds to connect, and between bytes. page_timeout: seconds for the whole page.
+    """
+    if isinstance(error, UnreadablePageError):
+        return TransientError(f"answered with a body that {error}", f"{CHECK_ADDRESS}, or run again later")
+    if type(error) is FutureTimeoutError:
+        return TransientError(f"did not arrive whole within {page_timeout:g} s", "lower limit, or raise timeout")
+    if isinstance(error, requests.exceptions.SSLError):
+        return FatalAPIError(f"could not be asked for: {_tls(error)}")
+    if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL)):
+        return TransientError("could not be asked for: the proxy failed", REMEDIES[407])
+    if isinstance(error, requests.exceptions.Timeout):
+        return TransientError(f"got no answer within {timeout:g} s", "check base_url, or raise timeout")
+    if isinstance(error, BROKEN):
+        remedy = "check base_url and that the server is up, or run again later"
+        return TransientError(f"could not be read: {_reason(error)}", remedy)
+    if isinstance(error, ValueError):  # of whichever library looked at the address first
+        return FatalAPIError(f"could not be asked for, or is redirected to, what is no address: {CHECK_ADDRESS}")
+    if isinstance(error, OSError):
+        return FatalAPIError("could not be asked for: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no CA bundle")
+    return error
+
+
+def date(response: requests.Response, header: str) -> datetime | None:
+    """Return the instant that a header of an answer names, None if it names none."""
+    try:
+        moment = parsedate_to_datetime(response.headers[header])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds that Retry-After asks for, in seconds or as a date by the server's own clock; None for neither."""
+    try:
+        seconds = float(response.headers["Retry-After"].partition(",")[0])  # a comma joins a header that came twice
+    except KeyError:
+        return None
+    except ValueError:
+        until = date(response, "Retry-After")
+        now = date(response, "Date") or datetime.now(timezone.utc)
+        seconds = (until - now).total_seconds() if until else math.nan
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _tls(error: requests.exceptions.SSLError) -> str:
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+        return "the server's certificate was refused. Check base_url; REQUESTS_CA_BUNDLE names a CA bundle of your own"
+    return "the server does not speak TLS as it should. Check base_url: https, or plain http?"
+
+
+def _reason(error: BaseException) -> str:
+    """Name what failed at the bottom of an error of requests, without its text."""
+    for cause in _causes(error):
+        if isinstance(cause, urllib3.exceptions.NameResolutionError):
+            return "the name of the host is not known"
+        if isinstance(cause, OSError) and cause.errno:
+            return os.strerror(cause.errno).lower()
+    return "the connection broke off"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those it was made of: requests and urllib3 wrap them as arguments and as `reason`."""
+    yield error
+    for inner in (getattr(error, "reason", None), error.__cause__, *error.args):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
