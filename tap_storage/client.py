@@ -7,14 +7,16 @@ import random
 import threading
 import time
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import SplitResult, parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
-from singer_sdk.exceptions import FatalAPIError
+from singer_sdk.exceptions import ConfigurationError, FatalAPIError
 
 from tap_storage import failures
 from tap_storage.failures import TransientError
+from tap_storage.redirects import followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +31,6 @@ T = TypeVar("T")
 PAGE_TIMEOUTS = 10
 """A whole page may take this many times `timeout`."""
 MOST_REDIRECTS = 5
-HTTP, HTTPS = ("http", 80), ("https", 443)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Response:
 class Client:
     """Fetches pages over one kept-alive connection.
 
-    log: is told of retries. observe: is told the status and seconds of each answer. sleep: waits for seconds.
+    log: is told of retries. observe: is told the status and seconds of each answer. Raises ConfigurationError where the
+    environment names a CA bundle that is not there.
     """
 
     def __init__(
@@ -52,18 +54,20 @@ class Client:
         *,
         log: Callable[[str], object],
         observe: Callable[[int, float], object],
-        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._connection = connection
         self._log = log
         self._observe = observe
-        self._sleep = sleep
         self._session = requests.Session()
         # Resolved once, since requests would look through the environment at every request.
         self._transport = self._session.merge_environment_settings(
             connection.base_url, {}, stream=False, verify=None, cert=None
         )
         self._session.trust_env = False
+        bundle = self._transport["verify"]
+        if isinstance(bundle, str) and not Path(bundle).exists():
+            msg = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that does not exist: correct or unset it"
+            raise ConfigurationError(msg)
         self._redirect_told = False
 
     def fetch(self, request: HTTPRequest, read: Callable[[Response], T], *, what: str) -> T:
@@ -82,7 +86,7 @@ class Client:
             except TransientError as error:
                 wait = self._wait(attempts, error, what)
                 self._log(f"{what} {error}: asking again in {wait:.1f} s")
-                self._sleep(wait)
+                time.sleep(wait)
 
     def _wait(self, attempts: int, error: TransientError, what: str) -> float:
         """Seconds to wait after so many failed attempts. Raises FatalAPIError when it is enough."""
@@ -123,26 +127,14 @@ class Client:
                 if failure := failures.of_status(response, self._connection.retry_statuses):
                     raise failure
                 return Response(response.content, failures.date(response, "Date"))
-            url = self._redirected(url, response.headers["Location"], own)
+            url = followed(url, response.headers["Location"], own)
+            if not self._redirect_told:
+                self._redirect_told = True
+                self._log(
+                    f"The API redirects to the path {urlsplit(url).path}: set path to it to save a request a page"
+                )
         msg = "is redirected in circles. Check base_url and path"
         raise FatalAPIError(msg)
-
-    def _redirected(self, url: str, location: str, own: str) -> str:
-        """Return the address to ask instead, less the parameters that the tap sends itself.
-
-        Another host, port or scheme (but for http to https) is refused: the API key would go there too.
-        """
-        old, new = urlsplit(url), urlsplit(urljoin(url, location))
-        upgraded = (_origin(old), _origin(new)) == (HTTP, HTTPS)
-        if new.hostname != old.hostname or "@" in new.netloc or not (_origin(new) == _origin(old) or upgraded):
-            msg = "is redirected to another server, where the API key must not go. Set base_url to an address you trust"
-            raise FatalAPIError(msg)
-        if not self._redirect_told:
-            self._redirect_told = True
-            self._log(f"The API redirects to the path {new.path}: set base_url and path to it to save a request a page")
-        names = {name for name, _ in parse_qsl(own, keep_blank_values=True)}
-        foreign = [pair for pair in parse_qsl(new.query, keep_blank_values=True) if pair[0] not in names]
-        return new._replace(query=urlencode(foreign), fragment="").geturl()
 
 
 def _within(seconds: float, action: Callable[[], T]) -> T:
@@ -160,7 +152,3 @@ def _within(seconds: float, action: Callable[[], T]) -> T:
 
     threading.Thread(target=act, daemon=True).start()
     return outcome.result(timeout=seconds)
-
-
-def _origin(url: SplitResult) -> tuple[str, int]:
-    return url.scheme, url.port or dict((HTTP, HTTPS)).get(url.scheme, 0)

@@ -62,7 +62,7 @@ class StorageCommand(SingerCommand):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except OSError as error:
-            # What is still buffered would raise again at exit.
+            # Nothing else that a run does with files and sockets ends here. What is still buffered would raise at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             msg = (
                 "The destination closed the pipe before everything was written: look at its own error"

@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 
 SUCCESS = range(200, 300)
 
-BROKEN = (
-    requests.exceptions.ConnectionError,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-    requests.exceptions.InvalidHeader,  # in an answer; those of the request were checked with the settings
-)
-
 CHECK_AUTH = "and auth_param and auth_location, which say how it is sent"
 CHECK_PAGE = "check params, limit (the API may allow fewer), limit_param and offset_param"
 CHECK_ADDRESS = "check base_url and path"
@@ -89,11 +82,12 @@ def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Ex
         return TransientError("could not be asked for: the proxy failed", REMEDIES[407])
     if isinstance(error, requests.exceptions.Timeout):
         return TransientError(f"got no answer within {timeout:g} s", "check base_url, or raise timeout")
-    if isinstance(error, BROKEN):
+    # ValueError is what the library says that looks at an address first; a header in an answer may be invalid too.
+    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
+        return FatalAPIError(f"could not be asked for, or is redirected to, what is no address: {CHECK_ADDRESS}")
+    if isinstance(error, requests.RequestException):
         remedy = "check base_url and that the server is up, or run again later"
         return TransientError(f"could not be read: {_reason(error)}", remedy)
-    if isinstance(error, ValueError):  # of whichever library looked at the address first
-        return FatalAPIError(f"could not be asked for, or is redirected to, what is no address: {CHECK_ADDRESS}")
     if isinstance(error, OSError):
         return FatalAPIError("could not be asked for: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no CA bundle")
     return error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timezone
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigurationError, FatalSyncError
@@ -28,11 +29,17 @@ if TYPE_CHECKING:
 class IncrementalStream(RESTStream[int]):
     """A stream whose bookmark is an instant, and which emits what lies in the window of the run."""
 
-    bookmark_ceiling: datetime
-    """The bookmark never passes the moment when reading began: later records may still lie unread behind it."""
+    _bookmark_ceiling: datetime
 
-    def check_keys(self) -> None:
-        """Raise ConfigurationError where the stream's keys are not fields of its schema."""
+    def lower_bookmark_ceiling(self, moment: datetime) -> None:
+        """Let the bookmark not pass this moment, at which reading began: later records may lie on pages read before."""
+        self._bookmark_ceiling = min(self._bookmark_ceiling, moment)
+
+    def check_keys(self, source: str) -> None:
+        """Raise ConfigurationError where the stream's keys are not fields of its schema.
+
+        source: of the keys, "Setting" or "Catalog:".
+        """
         properties = self.effective_schema["properties"]
         incremental = self.replication_method == REPLICATION_INCREMENTAL
         if not incremental and self.replication_method != REPLICATION_FULL_TABLE:
@@ -44,13 +51,13 @@ class IncrementalStream(RESTStream[int]):
         for key in self.primary_keys or []:
             if key not in properties:
                 fields = ", ".join(properties)
-                msg = f"Setting primary_keys: {key} is not in the schema of {self.name}, which has {fields}"
+                msg = f"{source} primary_keys: {key} is not in the schema of {self.name}, which has {fields}"
                 raise ConfigurationError(msg)
         if self.replication_key and not is_datetime_type(properties.get(self.replication_key, {"type": "null"})):
             times = [name for name, field in properties.items() if is_datetime_type(field)]
             msg = (
-                f"Setting replication_key: {self.replication_key} is not a date-time in the schema of {self.name}; "
-                f"use {' or '.join(times)}, or '' to read the full table"
+                f"{source} replication_key: {self.replication_key} is not a date-time in the schema of {self.name}; "
+                f"use {' or '.join([*times, 'none'])}: without one the full table is read"
             )
             raise ConfigurationError(msg)
 
@@ -58,7 +65,7 @@ class IncrementalStream(RESTStream[int]):
     def apply_catalog(self, catalog: Catalog) -> None:
         configured = (list(self.primary_keys or []), self.replication_key)
         super().apply_catalog(catalog)
-        self.check_keys()
+        self.check_keys("Catalog:")
         incremental = self.replication_method == REPLICATION_INCREMENTAL
         if (list(self.primary_keys or []), self.replication_key if incremental else configured[1]) != configured:
             self.log(
@@ -70,8 +77,10 @@ class IncrementalStream(RESTStream[int]):
     @override
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the records in the window; those without a readable replication key are always in it."""
-        self.bookmark_ceiling = datetime.now(timezone.utc)
-        window, key, told = self._window(context), self.replication_key, False
+        self._bookmark_ceiling = datetime.now(timezone.utc)
+        window = self._window(context)
+        key = self.replication_key
+        told = False
         for record in self.request_records(context):
             instant = parse_instant(record.get(key)) if key else None
             if key and instant is None and not told:
@@ -89,8 +98,8 @@ class IncrementalStream(RESTStream[int]):
     @override
     def post_process(self, row: Record, context: Context | None = None) -> Record:
         # The SDK would make true of anything else, the text "false" included.
-        for name, field in self.effective_schema["properties"].items():
-            if is_boolean_type(field) and not is_string_type(field) and row.get(name) not in (None, False, True):
+        for name in self._truth_values:
+            if row.get(name) not in (None, False, True):
                 identity = {key: row.get(key) for key in self.primary_keys or []}
                 msg = f"Field {name} of record {identity} is neither true nor false, as the schema has it"
                 raise FatalSyncError(msg)
@@ -98,7 +107,7 @@ class IncrementalStream(RESTStream[int]):
 
     @override
     def compare_start_date(self, value: str, start_date_value: str) -> str:
-        # Both were checked before the run began.
+        # Read as everywhere else: the SDK's reading does not know all forms that were accepted for start_date.
         return max(
             value, start_date_value, key=lambda text: parse_instant(text) or datetime.min.replace(tzinfo=timezone.utc)
         )
@@ -112,7 +121,7 @@ class IncrementalStream(RESTStream[int]):
         # Private, but the only place where the SDK looks at a record's replication key.
         key = self.replication_key or ""
         if instant := parse_instant(latest_record.get(key)):
-            value = format_instant(min(instant, self.bookmark_ceiling))
+            value = format_instant(min(instant, self._bookmark_ceiling))
             super()._increment_stream_state({key: value}, context=context)
 
     @override
@@ -121,6 +130,11 @@ class IncrementalStream(RESTStream[int]):
         if message.startswith("An unhandled error occurred"):
             level = logging.DEBUG
         super().log(message, *args, level=level, **kwargs)
+
+    @cached_property
+    def _truth_values(self) -> list[str]:
+        properties = self.effective_schema["properties"].items()
+        return [name for name, field in properties if is_boolean_type(field) and not is_string_type(field)]
 
     def _window(self, context: Context | None) -> Window:
         configured = settings.window(self.config)

@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 MASK = "***"
 SHORTEST = 4
 """Characters: anything shorter is part of ordinary words and numbers, and would blot out the log."""
 
 
-def conceal(secrets: Iterable[str]) -> None:
+def conceal(secrets: Collection[str]) -> None:
     """Let no log handler that is installed now write any of these secrets again.
 
     secrets: raw values; those below four characters are passed over.
     """
     for handler in _handlers():
-        if not isinstance(handler.formatter, RedactingFormatter):
-            handler.setFormatter(RedactingFormatter(handler.formatter or logging.Formatter()))
         formatter = handler.formatter
-        if isinstance(formatter, RedactingFormatter):
-            formatter.secrets.add(secrets)
+        if not isinstance(formatter, RedactingFormatter):
+            formatter = RedactingFormatter(formatter or logging.Formatter())
+            handler.setFormatter(formatter)
+        formatter.secrets.add(secrets)
 
 
 class Secrets:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 from dotenv import find_dotenv
@@ -128,7 +129,9 @@ def _coerce(value: Any, setting: Schema) -> Any:  # noqa: PLR0911 (one line a ty
 
 def _number(value: Any, *, whole: bool) -> Any:
     """Return an int or float for what is one, as a number or as text."""
-    if isinstance(value, bool):
+    if isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, str) and not re.fullmatch(r"\s*[+-]?[0-9.]+([eE][+-]?[0-9]+)?\s*", value):
         return value
     try:
         number = float(value)

@@ -116,7 +116,7 @@ class StorageDataStream(IncrementalStream):
 
     def _read(self, response: Response) -> Page:
         if response.date:
-            self.bookmark_ceiling = min(self.bookmark_ceiling, response.date)
+            self.lower_bookmark_ceiling(response.date)
         return read_page(
             response.body,
             data_selector=self.resource.data_selector,

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 
-Text = th.StringType(min_length=1)
+TEXT = th.StringType(min_length=1)
 """A text that must say something."""
 
 CONNECTION = th.PropertiesList(
     th.Property(
         "base_url",
-        Text,
+        TEXT,
         required=True,
         title="Base URL",
         description="Address of the API, without the path of the collection",
@@ -49,7 +49,7 @@ CONNECTION = th.PropertiesList(
     ),
     th.Property(
         "auth_param",
-        Text,
+        TEXT,
         default="api_key",
         title="Key parameter",
         description="Name of the query parameter or header that carries the API key",
@@ -73,7 +73,7 @@ CONNECTION = th.PropertiesList(
     ),
     th.Property(
         "user_agent",
-        Text,
+        TEXT,
         title="User agent",
         description="What the tap calls itself to the API; `tap-storage/` and its version unless set",
     ),
@@ -145,7 +145,7 @@ RESOURCE = th.PropertiesList(
     ),
     th.Property(
         "data_selector",
-        Text,
+        TEXT,
         default="data",
         title="Data selector",
         description="JSONPath of the list of records in an answer; $ if the answer itself is the list",
@@ -187,7 +187,7 @@ RESOURCE = th.PropertiesList(
     ),
     th.Property(
         "primary_keys",
-        th.ArrayType(Text),
+        th.ArrayType(TEXT),
         default=["id"],
         title="Primary keys",
         description="Fields that identify a record; the destination updates by them",
@@ -265,7 +265,7 @@ class TapStorage(Tap):
     def discover_streams(self) -> Sequence[StorageDataStream]:
         stream = StorageDataStream(self)
         if self.input_catalog is None:
-            stream.check_keys()
+            stream.check_keys("Setting")
         elif (entry := self.input_catalog.get_stream(stream.name)) is None or entry.stream != stream.name:
             msg = f"The catalog does not have the stream {stream.name}: make one with tap-storage --discover"
             raise ConfigurationError(msg)

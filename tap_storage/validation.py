@@ -25,6 +25,7 @@ def check(config: Config, schema: Schema, *, required: bool = True) -> None:
 
     config: as `settings.resolve` returns it. required: whether settings without a default must be there.
     """
+    # An error without a path is about a missing setting, which is told of below.
     faults = {
         str(error.path[0]): f"must be {_expectation(schema['properties'][error.path[0]])}"
         for error in DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config)
@@ -85,6 +86,7 @@ def _inconsistent(config: Config, known: Iterable[str]) -> Iterator[tuple[str, s
     sound = {name: value for name, value in config.items() if name not in known}
     yield from _wrong_address(sound)
     yield from _wrong_path(sound)
+    yield from _wrong_selectors(sound)
     yield from _wrong_dates(sound)
     yield from _wrong_parameters(sound)
     yield from _wrong_headers(sound)
@@ -109,6 +111,9 @@ def _wrong_address(config: Config) -> Iterator[tuple[str, str]]:
 def _wrong_path(config: Config) -> Iterator[tuple[str, str]]:
     if re.search(r"[?#\s]", config.get("path", "")):
         yield "path", "must be a path without ?, # or blanks; move query parameters to params"
+
+
+def _wrong_selectors(config: Config) -> Iterator[tuple[str, str]]:
     for name in ("data_selector", "total_path"):
         if path := config.get(name):
             try:
@@ -150,11 +155,14 @@ def _wrong_parameters(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def _wrong_headers(config: Config) -> Iterator[tuple[str, str]]:
-    headers = {name: ("headers", name, value) for name, value in config.get("headers", {}).items()}
-    headers["User-Agent"] = ("user_agent", "User-Agent", config.get("user_agent", ""))
+    headers = [("headers", name, value) for name, value in config.get("headers", {}).items()]
     if config.get("auth_location") == "header":
-        headers["auth"] = ("api_key", config.get("auth_param", ""), config.get("api_key", ""))
-    for setting, name, value in headers.values():
+        headers.append(("api_key", config.get("auth_param", ""), config.get("api_key", "")))
+    headers.append(("user_agent", "User-Agent", config.get("user_agent", "")))
+    names = [name.lower() for _, name, _ in headers]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        yield "headers", f"must not hold {twice} twice, nor what user_agent or auth_param send (name it once)"
+    for setting, name, value in headers:
         if isinstance(value, list) or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             yield (
                 setting,

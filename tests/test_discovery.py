@@ -82,6 +82,16 @@ def test_the_connection_test_reads_one_record(tap: Tap, api: FakeAPI) -> None:
     assert (wrong.status, wrong.records, len(wrong.errors)) == (1, [], 1)
 
 
+def test_metrics_count_requests_and_records(tap: Tap, api: FakeAPI) -> None:
+    """Monitoring that watches the SDK's metrics would see a tap that does nothing."""
+    log = tap(settings(api)).stderr
+    points = [json.loads(line.split("METRIC: ")[1]) for line in log.splitlines() if "METRIC: " in line]
+    counted = {point["metric"]: point["value"] for point in points if point["type"] == "counter"}
+    assert counted == {"http_request_count": 3, "record_count": 250}
+    durations = [point for point in points if point["metric"] == "http_request_duration"]
+    assert [point["tags"]["http_status_code"] for point in durations] == [200, 200, 200]
+
+
 def test_stream_maps_and_flattening_apply(tap: Tap, api: FakeAPI) -> None:
     """A capability that is claimed would not be there."""
     api.replace('[{"id": "a", "name": "x", "metadata": {"k": 1}}]')

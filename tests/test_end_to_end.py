@@ -51,6 +51,7 @@ class Pipeline:
             TAP_STORAGE_API_KEY=api.api_key,
             TARGET_POSTGRES_SQLALCHEMY_URL=database,
             TARGET_JSONL_DESTINATION_PATH=str(directory),
+            MELTANO_HUB_URL="http://127.0.0.1:9",
             MELTANO_DATABASE_URI=f"sqlite:///{directory}/meltano.db",
         )
 

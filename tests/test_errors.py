@@ -38,6 +38,9 @@ WRONG: list[tuple[str, Any]] = [
     ("auth_location", "body"),
     ("headers", "X-Tenant"),
     ("headers", {"X Tenant": SECRET}),
+    ("headers", {"User-Agent": "s3cr3t\nagent"}),
+    ("headers", {"a": "1", "A": "2"}),
+    ("headers", {"user-agent": "another"}),
     ("headers", {"X-Tenant": f"{SECRET}\r\nX-Other: 1"}),
     ("user_agent", "line\nbreak"),
     ("timeout", 0),
@@ -216,14 +219,16 @@ def test_a_catalog_that_is_none_is_refused(tap: Tap, api: FakeAPI, content: str)
 @pytest.mark.parametrize(
     "change", [{"replication_method": "LOG_BASED"}, {"replication_key": None}, {"key_properties": ["x"]}]
 )
-def test_a_catalog_that_cannot_be_followed_is_refused(tap: Tap, api: FakeAPI, change: dict[str, Any]) -> None:
+def test_a_catalog_that_cannot_be_followed_is_refused_as_such(tap: Tap, api: FakeAPI, change: dict[str, Any]) -> None:
     """The run would fail half-way, or copy what was not asked for."""
     catalog = tap.discover(settings(api))
     catalog["streams"][0].update(change)
     for entry in catalog["streams"][0]["metadata"]:
         if not entry["breadcrumb"]:
             entry["metadata"] = {"selected": True}
-    refused(tap(settings(api), catalog=catalog), "storage_data")
+    run = tap(settings(api), catalog=catalog)
+    refused(run, "storage_data", "atalog")
+    assert "Setting" not in run.errors[0]
 
 
 @pytest.mark.parametrize("content", STATES)

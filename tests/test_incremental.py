@@ -62,8 +62,8 @@ def test_records_without_a_readable_key_are_emitted_and_told_of_once(tap: Tap, a
     api.insert(raw=['{"id": "missing"}'])
     run = tap(settings(api), state=bookmarked("2030-01-01T00:00:00Z"))
     assert (run.status, run.ids) == (0, ["null", "text", "number", "missing"])
-    assert [line for line in run.warnings if "created_at" in line and "null" in line] == [
-        line for line in run.warnings if "emitted by every run" in line
+    assert ["created_at" in line and "'null'" in line for line in run.warnings if "emitted by every run" in line] == [
+        True
     ]
 
 
@@ -76,13 +76,16 @@ def test_a_date_in_the_future_does_not_move_the_bookmark_past_the_present(tap: T
     assert before - timedelta(seconds=2) <= bookmark <= datetime.now(timezone.utc)
 
 
-def test_the_bookmark_goes_by_the_servers_clock_when_that_is_behind(tap: Tap, api: FakeAPI) -> None:
+@pytest.mark.parametrize(("skew", "behind"), [(-3600, 3600), (3600, 0)])
+def test_the_bookmark_goes_by_the_clock_that_is_behind(tap: Tap, api: FakeAPI, skew: int, behind: int) -> None:
     """Records that the API creates during the run would be skipped by the next one."""
     serve(api, future="2999-01-01T00:00:00Z")
-    api.behave(date_skew_s=-3600)
+    api.behave(date_skew_s=skew)
+    before = datetime.now(timezone.utc)
     bookmark = parse_instant(tap(settings(api)).bookmark)
     assert bookmark is not None
-    assert bookmark < datetime.now(timezone.utc) - timedelta(seconds=3500)
+    lowest = before - timedelta(seconds=behind + 2)
+    assert lowest <= bookmark <= datetime.now(timezone.utc) - timedelta(seconds=behind)
 
 
 WINDOWS = [
@@ -107,13 +110,14 @@ def test_dates_bound_what_is_emitted(
 
 def test_a_bookmark_later_than_the_start_date_wins(tap: Tap, api: FakeAPI) -> None:
     """Every run would begin at the start date again."""
-    serve(api, a="2024-01-01T00:00:00Z", b="2024-01-02T00:00:00Z", c="2024-01-03T00:00:00Z")
+    serve(api, a="2024-01-01T00:00:00Z", b="2024-01-02T11:30:00Z", c="2024-01-03T00:00:00Z")
     state = bookmarked("2024-01-02T12:00:00Z")
     assert tap(settings(api, start_date="2024-01-02T13:00:00+02:00"), state=state).ids == ["c"]
+    assert tap(settings(api, start_date="2024-01-02t13:00:00z"), state=state).ids == ["c"]
     assert tap(settings(api, start_date="2024-01-04"), state=state).ids == []
 
 
-def test_a_full_table_reads_everything_and_keeps_no_bookmark(tap: Tap, api: FakeAPI) -> None:
+def test_a_full_table_reads_everything_and_leaves_the_bookmark_alone(tap: Tap, api: FakeAPI) -> None:
     """A full refresh would leave records out."""
     catalog = tap.discover(settings(api))
     catalog["streams"][0]["replication_method"] = "FULL_TABLE"

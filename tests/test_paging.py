@@ -80,6 +80,13 @@ def test_what_cannot_be_read_whole_is_an_error(answers: list[Answer], text: str)
         walked(*answers)
 
 
+@pytest.mark.parametrize(("start", "total"), [(0, 5), (1, 5), (7, 12)])
+def test_a_total_counts_from_the_first_record_of_the_collection(start: int, total: int) -> None:
+    """An API that counts from one, or a walk that skips some, would be asked more often or end early."""
+    offsets, _, _ = walked(("abc", total), ("de", total), start=start)
+    assert offsets == [start, start + 3]
+
+
 def test_a_cap_is_noted_once() -> None:
     """A person would not learn why there are more requests than limit suggests, or would learn it at every page."""
     _, _, notes = walked(("ab", 6), ("cd", 6), ("ef", 6), ("", 6))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from singer_sdk.exceptions import FatalAPIError
 
 from demo.control import FakeAPI
+from tap_storage.redirects import followed
 from tests.running import settings
 
 if TYPE_CHECKING:
@@ -58,3 +60,35 @@ def test_a_redirect_in_circles_is_an_error(tap: Tap, api: FakeAPI) -> None:
     run = tap(settings(api))
     assert run.status == 1
     assert ["in circles" in line for line in run.errors] == [True]
+
+
+TRUST = [
+    ("http://a.example", "https://a.example/v1", True),
+    ("http://a.example:80", "http://a.example/v1", True),
+    ("https://a.example", "https://a.example:443/v1", True),
+    ("https://a.example", "http://a.example/v1", False),
+    ("http://a.example", "http://a.example:443/v1", False),
+    ("http://a.example:8080", "https://a.example/v1", False),
+    ("https://a.example", "https://a.example.evil.example/v1", False),
+    ("https://a.example", "https://A.Example/v1", True),
+]
+
+
+@pytest.mark.parametrize(("base", "location", "trusted"), TRUST)
+def test_only_the_same_server_is_trusted_with_the_key(base: str, location: str, trusted: bool) -> None:  # noqa: FBT001
+    """The key would be sent in the clear, or to whoever listens on another port."""
+    if trusted:
+        assert followed(f"{base}/v1", location, "limit=1") == location
+    else:
+        with pytest.raises(FatalAPIError):
+            followed(f"{base}/v1", location, "limit=1")
+
+
+def test_a_redirect_is_told_of_once(tap: Tap, api: FakeAPI) -> None:
+    """The log would fill with the same line, a page at a time."""
+    api.behave(faults=[{"on": [1, 3, 5], "kind": "redirect", "location": "/v1/resource?{query}"}])
+    run = tap(settings(api))
+    assert (run.status, [line for line in run.warnings if "redirects" in line]) == (
+        0,
+        ["The API redirects to the path /v1/resource: set path to it to save a request a page"],
+    )

@@ -106,7 +106,7 @@ def test_retry_after_is_kept_by_the_servers_clock(tap: Tap, api: FakeAPI, form: 
     run = tap(settings(api))
     assert run.status == 0
     # A date has whole seconds.
-    assert 1 if form == "date" else 2 <= waits(api)[0] < 4
+    assert (1 if form == "date" else 2) <= waits(api)[0] < 4
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])

@@ -149,6 +149,9 @@ TEXTS: list[tuple[str, Any, Any]] = [
     ("limit", "50", 50),
     ("limit", " 50 ", 50),
     ("limit", 50.0, 50),
+    ("limit", 9007199254740993, 9007199254740993),
+    ("limit", "1_000", "1_000"),
+    ("limit", "١٢", "١٢"),
     ("limit", "", 100),
     ("limit", None, 100),
     ("timeout", "0.5", 0.5),
@@ -211,9 +214,22 @@ def test_the_defaults_are_the_specification() -> None:
     }
 
 
-def test_meltano_knows_every_setting_and_every_secret() -> None:
-    """A setting would not reach the tap through Meltano, or be printed by `meltano config`."""
+def test_meltano_describes_every_setting_as_the_tap_does() -> None:
+    """A setting would not reach the tap through Meltano, or be printed by `meltano config` although it is secret."""
     definition = yaml.safe_load((ROOT / "meltano.yml").read_text(encoding="utf-8"))
     (extractor,) = definition["plugins"]["extractors"]
-    declared = {setting["name"]: setting.get("sensitive", False) for setting in extractor["settings"]}
-    assert declared == {name: SCHEMA[name].get("secret", False) for name in OWN}
+    declared = [
+        (setting["name"], setting["label"], setting["description"], setting.get("sensitive", False))
+        for setting in extractor["settings"]
+    ]
+    assert declared == [
+        (name, schema["title"], schema["description"], schema.get("secret", False))
+        for name, schema in SCHEMA.items()
+        if name in OWN
+    ]
+
+
+def test_what_must_not_be_printed_is_known() -> None:
+    """A value that is not told to the redaction is printed."""
+    config = {"api_key": "k", "headers": {"A": "h"}, "params": {"a": "p", "b": ["q", "r"]}, "path": "/not-this"}
+    assert sorted(config_settings.secrets(config)) == ["h", "k", "p", "q", "r"]

@@ -57,7 +57,7 @@ def test_a_field_that_the_schema_does_not_know_is_told_of_and_left_out(tap: Tap,
     api.replace('[{"id": "a", "colour": "red"}, {"id": "b", "colour": "blue"}]')
     run = tap(settings(api))
     assert (run.status, run.records) == (0, [{"id": "a"}, {"id": "b"}])
-    assert [line for line in run.warnings if "colour" in line] == run.warnings[-1:]
+    assert ["colour" in line for line in run.warnings if "catalog schema" in line] == [True]
 
 
 def test_integer_ids_stay_integers(tap: Tap, api: FakeAPI) -> None:
@@ -84,6 +84,7 @@ def test_deep_nesting_is_copied_or_refused_in_one_line(tap: Tap, api: FakeAPI, d
     )
     run = tap(settings(api, max_retries=0))
     if run.status:
+        assert depth > 100
         assert ["nested too deeply" in line for line in run.errors] == [True]
         assert "Traceback" not in run.stderr
     else:
