@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from singer_sdk import mapper
 from singer_sdk.exceptions import FatalSyncError, SingerSDKError
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import Self, override
@@ -51,7 +53,11 @@ class StorageCommand(SingerCommand):
             self._fail(str(error) or type(error).__name__)
         except RecursionError:
             self._fail("A record or a setting is nested too deeply to be handled")
-        except Exception:
+        except Exception as error:
+            if any(
+                frame.f_globals["__name__"] == mapper.__name__ for frame, _ in traceback.walk_tb(error.__traceback__)
+            ):
+                self._fail(f"An expression in stream_maps failed on a record ({type(error).__name__}): correct it")
             self.logger.exception("This should not have happened: please report it as a defect of tap-storage")
             sys.exit(1)
         sys.exit(status if isinstance(status, int) else 0)

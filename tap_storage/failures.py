@@ -88,8 +88,6 @@ def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Ex
     if isinstance(error, requests.RequestException):
         remedy = "check base_url and that the server is up, or run again later"
         return TransientError(f"could not be read: {_reason(error)}", remedy)
-    if isinstance(error, OSError):
-        return FatalAPIError("could not be asked for: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names no CA bundle")
     return error
 
 
@@ -118,7 +116,7 @@ def _retry_after(response: requests.Response) -> float | None:
 def _tls(error: requests.exceptions.SSLError) -> str:
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
         return "the server's certificate was refused. Check base_url; REQUESTS_CA_BUNDLE names a CA bundle of your own"
-    return "the server does not speak TLS as it should. Check base_url: https, or plain http?"
+    return "TLS failed. Check base_url (https, or plain http?), and the file that REQUESTS_CA_BUNDLE names if it is set"
 
 
 def _reason(error: BaseException) -> str:

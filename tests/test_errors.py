@@ -62,6 +62,7 @@ WRONG: list[tuple[str, Any]] = [
     ("params", {"a": [{"x": 1}]}),
     ("params", {"a": [["x"]]}),
     ("timeout", 1e10),
+    ("timeout", "1e999"),
     ("params", {"api_key": SECRET}),
     ("data_selector", ""),
     ("data_selector", "a["),
@@ -255,6 +256,16 @@ def test_a_config_comes_from_a_pipe_too(tap: Tap, api: FakeAPI) -> None:
         check=False,
     )
     assert (completed.returncode, completed.stdout.count('"type":"RECORD"')) == (0, 250)
+
+
+@pytest.mark.parametrize("expression", ["1/0", "record['nope']", "record['size'] > 'a'", "nope("])
+def test_an_expression_that_fails_is_told_in_one_line(tap: Tap, api: FakeAPI, expression: str) -> None:
+    """The run would end in a traceback that blames the tap."""
+    api.replace('[{"id": "a", "size": 1}]')
+    run = tap(settings(api, stream_maps={"storage_data": {"x": expression}}))
+    assert (run.status, run.records) == (1, [])
+    assert ["expression" in line for line in run.errors] == [True]
+    assert "Traceback" not in run.stderr
 
 
 def test_a_full_disk_is_told_in_one_line(tap: Tap, api: FakeAPI) -> None:

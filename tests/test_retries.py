@@ -22,6 +22,7 @@ def waits(api: FakeAPI) -> list[float]:
 PASSING: list[dict[str, Any]] = [
     *({"kind": "status", "status": status} for status in (429, 500, 502, 503, 504)),
     {"kind": "retry_after", "seconds": 0},
+    {"kind": "status", "status": 103},
     {"kind": "drop"},
     {"kind": "cut"},
     {"kind": "garbage"},
@@ -182,8 +183,10 @@ def test_a_proxy_that_fails_is_named(tap: Tap, api: FakeAPI) -> None:
 
 def test_a_ca_bundle_that_is_not_there_is_named(tap: Tap, api: FakeAPI) -> None:
     """The run would end in a traceback."""
-    config = settings(api, base_url="https://127.0.0.1:1", max_retries=0)
-    fails_in_time(tap(config, env={"REQUESTS_CA_BUNDLE": "/nowhere.pem"}), "REQUESTS_CA_BUNDLE")
+    garbage = tap.write("bundle.pem", "no certificate")
+    config = settings(api, base_url=api.url.replace("http:", "https:"))
+    for bundle in ("/nowhere.pem", str(garbage)):
+        fails_in_time(tap(config, env={"REQUESTS_CA_BUNDLE": bundle}), "REQUESTS_CA_BUNDLE")
 
 
 def test_an_address_that_no_server_can_have_is_told_in_one_line(tap: Tap, api: FakeAPI) -> None:
