@@ -25,27 +25,31 @@ if TYPE_CHECKING:
     from singer_sdk.streams.rest import HTTPRequest
 
     from tap_storage.settings import Connection
+    from tap_storage.verdict import Traffic
 
 T = TypeVar("T")
 
 PAGE_TIMEOUTS = 10
 """A whole page may take this many times `timeout`."""
 MOST_REDIRECTS = 5
+LARGEST_BODY = 1 << 30
+"""Bytes; a page that is larger, decompressed, is not read."""
+CHUNK = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True)
 class Response:
     """An answer as it came. date: the server's clock, None where it does not tell."""
 
-    body: bytes
+    body: bytes | bytearray
     date: datetime | None
 
 
 class Client:
     """Fetches pages over one kept-alive connection.
 
-    log: is told of retries. observe: is told the status and seconds of each answer. Raises ConfigurationError where the
-    environment names a CA bundle that is not there.
+    log: is told of retries. observe: is told the status and seconds of each answer. traffic: is counted up.
+    Raises ConfigurationError where the environment names a CA bundle that is not there.
     """
 
     def __init__(
@@ -54,14 +58,16 @@ class Client:
         *,
         log: Callable[[str], object],
         observe: Callable[[int, float], object],
+        traffic: Traffic,
     ) -> None:
+        self._traffic = traffic
         self._connection = connection
         self._log = log
         self._observe = observe
         self._session = requests.Session()
         # Resolved once, since requests would look through the environment at every request.
         self._transport = self._session.merge_environment_settings(
-            connection.base_url, {}, stream=False, verify=None, cert=None
+            connection.base_url, {}, stream=True, verify=None, cert=None
         )
         self._session.trust_env = False
         bundle = self._transport["verify"]
@@ -82,11 +88,13 @@ class Client:
                 return self._attempt(request, read)
             except FatalAPIError as error:
                 msg = f"{what} {error}"
-                raise FatalAPIError(msg) from None
+                raise type(error)(msg) from None
             except TransientError as error:
                 wait = self._wait(attempts, error, what)
                 self._log(f"{what} {error}: asking again in {wait:.1f} s")
                 time.sleep(wait)
+                self._traffic.retries += 1
+                self._traffic.seconds_waited += wait
 
     def _wait(self, attempts: int, error: TransientError, what: str) -> float:
         """Seconds to wait after so many failed attempts. Raises FatalAPIError when it is enough."""
@@ -118,7 +126,9 @@ class Client:
         for _ in range(MOST_REDIRECTS + 1):
             prepared = self._session.prepare_request(requests.Request("GET", url, params=own, headers=request.headers))
             timeout = self._connection.timeout
+            self._traffic.requests += 1
             response = self._session.send(prepared, timeout=timeout, allow_redirects=False, **self._transport)
+            body = self._receive(response)
             self._observe(response.status_code, response.elapsed.total_seconds())
             if response.status_code < failures.SUCCESS.start:
                 # The answer proper is still to come on this connection, and the next request would take it for its own.
@@ -126,7 +136,7 @@ class Client:
             if not response.is_redirect:
                 if failure := failures.of_status(response, self._connection.retry_statuses):
                     raise failure
-                return Response(response.content, failures.date(response, "Date"))
+                return Response(body, failures.date(response, "Date"))
             url = followed(url, response.headers["Location"], own)
             if not self._redirect_told:
                 self._redirect_told = True
@@ -135,6 +145,18 @@ class Client:
                 )
         msg = "is redirected in circles. Check base_url and path"
         raise FatalAPIError(msg)
+
+    def _receive(self, response: requests.Response) -> bytearray:
+        """Read the body of an answer, up to the largest that is acceptable."""
+        body = bytearray()
+        for chunk in response.iter_content(CHUNK):
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                response.close()
+                msg = f"has a body of more than {LARGEST_BODY >> 20} MiB: lower limit"
+                raise FatalAPIError(msg)
+        self._traffic.bytes += len(body)
+        return body
 
 
 def _within(seconds: float, action: Callable[[], T]) -> T:

@@ -29,6 +29,10 @@ SUCCESS = range(200, 300)
 CHECK_AUTH = "and auth_param and auth_location, which say how it is sent"
 CHECK_PAGE = "check params, limit (the API may allow fewer), limit_param and offset_param"
 CHECK_ADDRESS = "check base_url and path"
+ASK_LATER = (
+    "run again later, or ask those who run the API. If only high offsets fail, read less at a time, with a filter by "
+    "start_param"
+)
 REMEDIES = {
     400: CHECK_PAGE,
     401: f"check api_key, {CHECK_AUTH}",
@@ -40,6 +44,16 @@ REMEDIES = {
     422: CHECK_PAGE,
     429: "run again later, or raise max_retries or max_backoff",
 }
+
+
+REFUSALS = range(400, 500)
+"""Statuses by which an API may say that it serves nothing at an offset …"""
+NO_REFUSALS = (401, 407, 408, 429)
+"""… but for those, which say something of the request."""
+
+
+class RefusedError(FatalAPIError):
+    """The API refuses to serve what was asked for."""
 
 
 class TransientError(RetriableAPIError):
@@ -61,10 +75,11 @@ def of_status(response: requests.Response, retried: Collection[int]) -> Transien
         return None
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
     msg = f"was answered with {status} {phrase}"
-    remedy = REMEDIES.get(status, "run again later, or ask those who run the API")
+    remedy = REMEDIES.get(status, ASK_LATER)
     if status in retried or status < SUCCESS.start:
         return TransientError(msg, remedy, retry_after=_retry_after(response))
-    return FatalAPIError(f"{msg}: {remedy}")
+    kind = RefusedError if status in REFUSALS and status not in NO_REFUSALS else FatalAPIError
+    return kind(f"{msg}: {remedy}")
 
 
 def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Exception:  # noqa: PLR0911 (a table)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BOM = b"\xef\xbb\xbf"
 KEYS_SHOWN = 10
 LONGEST_KEY = 60
+LONGEST_BLANK = 1000
 LARGEST_TOTAL = 10**15
 """No collection is larger; a bigger number is no count."""
 
@@ -27,29 +28,36 @@ class UnreadablePageError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """What one answer holds. total: the collection's size as the server states it, None where it states none."""
+    """What one answer holds.
+
+    total: the collection's size as the server states it, None where it states none. refused: it is an error status.
+    """
 
     records: list[dict[str, Any]]
     total: int | None
+    refused: bool = False
 
 
-def decode(body: bytes) -> Any:
+REFUSED_PAGE = Page([], None, refused=True)
+
+
+def decode(body: bytes | bytearray) -> Any:
     """Decode JSON exactly: integers of any size, and other numbers as decimals with every digit.
 
     Raises UnreadablePageError, which never quotes the body.
     """
     try:
-        return _decoder().decode(body.removeprefix(BOM))
+        return _decoder().decode(memoryview(body)[len(BOM) :] if body.startswith(BOM) else body)
     except RecursionError:
         msg = "is nested too deeply to be read"
     except (msgspec.DecodeError, UnicodeDecodeError, decimal.InvalidOperation):
-        start = body.lstrip()[:1]
+        start = body[:LONGEST_BLANK].lstrip()[:1]
         kind = "empty" if not start else "HTML or XML" if start == b"<" else "no valid JSON"
         msg = f"is {kind}"
     raise UnreadablePageError(msg) from None
 
 
-def read_page(body: bytes, *, data_selector: str, total_path: str) -> Page:
+def read_page(body: bytes | bytearray, *, data_selector: str, total_path: str) -> Page:
     """Find the records and the total in the body of an answer.
 
     data_selector: JSONPath of the list of records. total_path: JSONPath of the record count, or "" for none.

@@ -67,8 +67,10 @@ class Resource(_View):
     offset_param: str
     initial_offset: int
     total_path: str
+    page_overlap: int
     primary_keys: list[str]
     replication_key: str
+    maximum_offset: int | None = None
 
 
 def window(config: Config) -> Window:

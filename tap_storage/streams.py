@@ -16,13 +16,16 @@ from typing_extensions import override
 
 from tap_storage import schemas
 from tap_storage.client import Client, Response
+from tap_storage.failures import RefusedError
 from tap_storage.incremental import IncrementalStream
-from tap_storage.paging import Walk, WalkPaginator
-from tap_storage.records import Page, read_page
-from tap_storage.settings import Connection, Resource
+from tap_storage.paging import Everything, WalkPaginator
+from tap_storage.records import REFUSED_PAGE, Page, read_page
+from tap_storage.settings import Connection, Resource, window
+from tap_storage.verdict import Verdict, pronounced
+from tap_storage.walk import Walk, WalkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.tap_base import Tap
@@ -84,13 +87,20 @@ class StorageDataStream(IncrementalStream):
 
     @override
     def get_new_paginator(self) -> WalkPaginator:
-        walk = Walk(
-            start=self.resource.initial_offset,
-            limit=self.resource.limit,
-            paged=bool(self.resource.offset_param),
-            note=self.log,
+        resource = self.resource
+        pages = (
+            Walk(
+                start=resource.initial_offset,
+                limit=resource.limit,
+                overlap=resource.page_overlap,
+                maximum=resource.maximum_offset,
+                unique=bool(self.primary_keys),
+                note=self.log,
+            )
+            if resource.offset_param
+            else Everything(offset=resource.initial_offset)
         )
-        return WalkPaginator(walk, page_size=self.resource.limit, primary_keys=self.primary_keys or [])
+        return WalkPaginator(pages, page_size=resource.limit, primary_keys=self.primary_keys or [])
 
     @override
     def request_records(self, context: Context | None) -> Iterator[Record]:
@@ -101,18 +111,42 @@ class StorageDataStream(IncrementalStream):
                 self.connection,
                 log=partial(self.log, level=logging.WARNING),
                 observe=partial(self._observe, requests_made),
+                traffic=self._verdict.traffic,
             )
             while not paginator.finished:
-                offset = paginator.current_value
-                request = self.get_http_request(page=PageContext(context, offset))
-                what = f"{self.name} at offset {offset}"
-                page = client.fetch(request, self._read, what=what)
-                try:
-                    paginator.advance(page)
-                except FatalAPIError as error:
-                    msg = f"{what} {error}"
-                    raise FatalAPIError(msg) from None
-                yield from page.records[paginator.known :]
+                yield from self._next_records(paginator, client, context)
+        self._verdict.judgement = "bounded" if paginator.bounded or window(self.config).end else "complete"
+
+    def _next_records(self, paginator: WalkPaginator, client: Client, context: Context | None) -> list[Record]:
+        """Fetch the page that the walk asks for; return the records in it that are new."""
+        offset = paginator.current_value
+        what = f"{self.name} at offset {offset}"
+        try:
+            page = client.fetch(self.get_http_request(page=PageContext(context, offset)), self._read, what=what)
+        except RefusedError as error:
+            if not paginator.count:
+                raise
+            self.log(str(error), level=logging.WARNING)
+            page = REFUSED_PAGE
+        try:
+            paginator.advance(page)
+        except (WalkError, FatalAPIError) as error:
+            msg = f"{what} {error}"
+            raise FatalAPIError(msg) from None
+        finally:
+            paginator.report(self._verdict)
+        return [page.records[place] for place in paginator.new]
+
+    @override
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[Record, Any, Any]:
+        # Private, but nothing else sees each way in which a sync can end.
+        self._verdict = Verdict(self.name)
+        with pronounced(self._verdict, self.log):
+            for record in super()._sync_records(context, write_messages=write_messages):
+                self._verdict.records += 1
+                yield record
 
     def _read(self, response: Response) -> Page:
         if response.date:

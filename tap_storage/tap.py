@@ -179,6 +179,22 @@ RESOURCE = th.PropertiesList(
         description="Offset of the first record",
     ),
     th.Property(
+        "maximum_offset",
+        th.IntegerType(minimum=1),
+        title="Maximum offset",
+        description="Offset to stop before, exactly: records from there on are not read",
+    ),
+    th.Property(
+        "page_overlap",
+        th.IntegerType(minimum=0),
+        default=1,
+        title="Page overlap",
+        description=(
+            "How many records consecutive pages share, so that records that move are seen; below limit. "
+            "0 asks for exactly 0, 100, 200 …, and may lose records that move"
+        ),
+    ),
+    th.Property(
         "total_path",
         th.StringType,
         default="total",

@@ -86,6 +86,7 @@ def _inconsistent(config: Config, known: Iterable[str]) -> Iterator[tuple[str, s
     sound = {name: value for name, value in config.items() if name not in known}
     yield from _wrong_address(sound)
     yield from _wrong_path(sound)
+    yield from _wrong_paging(sound)
     yield from _wrong_selectors(sound)
     yield from _wrong_dates(sound)
     yield from _wrong_parameters(sound)
@@ -111,6 +112,15 @@ def _wrong_address(config: Config) -> Iterator[tuple[str, str]]:
 def _wrong_path(config: Config) -> Iterator[tuple[str, str]]:
     if re.search(r"[?#\s]", config.get("path", "")):
         yield "path", "must be a path without ?, # or blanks; move query parameters to params"
+
+
+def _wrong_paging(config: Config) -> Iterator[tuple[str, str]]:
+    limit, overlap = config.get("limit"), config.get("page_overlap")
+    # The default stands for one record a page, too: each is then asked for again before the one after it is believed.
+    if limit is not None and overlap is not None and overlap >= max(limit, 2):
+        yield "page_overlap", f"must be less than limit, which is {limit}; 1 is enough to see records move"
+    if (maximum := config.get("maximum_offset")) is not None and maximum <= config.get("initial_offset", 0):
+        yield "maximum_offset", "must be more than initial_offset; records are read from there up to, not including, it"
 
 
 def _wrong_selectors(config: Config) -> Iterator[tuple[str, str]]:

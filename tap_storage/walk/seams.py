@@ -1,0 +1,127 @@
+"""The walk's rule, where pages share records.
+
+Records may come and go while they are read, and then all behind them stand at other offsets. So the walk keeps the
+**frontier**, the last record that it has read, and the keys of the last few pages, and locates every answer by them:
+
+- records after known ones are new, and contiguous with what was read;
+- known records and nothing new: go to the last of them, and ask there;
+- no known record: records moved, or the frontier is gone: step back, doubling, until known ground is found;
+- the end: a page of the frontier alone, nothing at the next offset, and the frontier still last when asked once more. A
+  total that agrees saves the last two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_ceiling, refuse_ignored_offset
+from tap_storage.walk.strides import look_further
+
+if TYPE_CHECKING:
+    from tap_storage.walk.answers import Search, Test, Walking
+    from tap_storage.walk.ground import Ground
+
+MOST_SILENCES = 3
+"""Times that nothing is served at an offset where a record was read, and is found again further ahead."""
+
+
+def follow(ground: Ground, answer: Answer) -> Walking:
+    """Read from an answer to the second question on to the proven end."""
+    search = _Search(ground)
+    following: Answer | None = answer
+    while following:
+        if following.early and not ground.joins(following):
+            following = yield Ask(following.offset)  # what is late to tell of a change must not deny an earlier one
+            continue
+        located = yield from search.locate(following)
+        if not located.keys:
+            return
+        expected = ground.joins(located)
+        shift = ground.shift(located)
+        if ground.advance(located):
+            following = yield Ask(ground.seam, ground.stride if expected else 0)
+        elif len(located.keys) == 1:
+            following = yield from _prove_end(ground, search, located)
+        else:
+            following = yield Ask(ground.position + search.drift(shift))
+
+
+class _Search:
+    """Finds known ground again after records moved."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._drift = 0
+        self._searched = False
+        self._silences = 0
+        self._silent_after = 0
+
+    def locate(self, answer: Answer) -> Search:
+        """Return the page that holds a known record, or else the first page, which is empty only if all is gone."""
+        ground = self._ground
+        back = 1
+        silent = None
+        self._searched = not ground.knows(answer)
+        while not ground.knows(answer):
+            if answer.refused:
+                refuse_ceiling(answer.offset)
+            if not answer.keys:
+                silent = answer.offset
+            if answer.offset <= ground.start:
+                if not answer.keys and answer.total != 0:
+                    msg = "is empty, though records were read there: run again"
+                    raise WalkError(msg)
+                return answer
+            answer = yield Ask(ground.position - back)
+            back *= 2
+        if silent is not None and len(answer.keys) == ground.largest and not ground.shift(answer):
+            self._hear_silence(silent)
+        return answer
+
+    def drift(self, shift: int) -> int:
+        """Return how far to look ahead for a record that has moved so far since it was asked for.
+
+        Where records move at every request, it would be missed for ever where it was seen last.
+        """
+        steady = self._ground.idle > 0 and not self._searched
+        self._drift = min(shift, self._drift or shift, key=abs) if steady else 0
+        return self._drift
+
+    def _hear_silence(self, offset: int) -> None:
+        """Count how often an API falls silent there without having more to say."""
+        self._silences = self._silences + 1 if self._silent_after == self._ground.pages else 1
+        self._silent_after = self._ground.pages
+        if self._silences > MOST_SILENCES:
+            refuse_ceiling(offset)
+
+
+def _prove_end(ground: Ground, search: _Search, alone: Answer) -> Test:
+    """A page holds the frontier and nothing else: return None if this is the end, else the answer that denies it."""
+    if ground.largest > 1 and ground.agrees(alone):
+        ground.compare_with_total()
+        return None
+    beyond = yield Ask(ground.position + 1)
+    unseen = ground.unknown(beyond)
+    if unseen and ground.knows(beyond):
+        return beyond
+    if beyond.keys == alone.keys and ground.largest == 1:
+        yield from _test_single_record(ground, beyond)
+    again = yield from search.locate((yield Ask(ground.position)))
+    if unseen and again.keys == alone.keys:
+        # Pages of one record, or hidden ones in between: contiguous, as the frontier was there all the time.
+        follower = yield Ask(ground.position + 1)
+        if follower.keys == beyond.keys:
+            ground.extend(follower, ground.unknown(follower))
+        return follower
+    if unseen or ground.unknown(again) or not again.keys or again.keys[-1] != ground.trail.frontier:
+        return again
+    ground.check_order()
+    return (yield from look_further(ground, alone, ground.position + ground.largest, ground.largest))
+
+
+def _test_single_record(ground: Ground, repeated: Answer) -> Walking:
+    """The only record so far came again at the next offset: an API that repeats its last page, or ignores offsets?"""
+    far = repeated if ground.limit == 1 else (yield Ask(ground.position + ground.limit))
+    doubtful = ground.lacks(far) or (ground.limit == 1 and not ground.agrees(far))
+    if far.keys == repeated.keys and doubtful:
+        refuse_ignored_offset()

@@ -1,0 +1,80 @@
+"""The keys of the records read last, in the order of the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+
+class Trail:
+    """What a walk remembers: keys up to the frontier, and those ahead of it while it reads known ground again.
+
+    capacity: the most keys kept behind the frontier; twice as many are kept ahead. Those furthest away go first.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.frontier: Hashable = None
+        """The last record read."""
+        self.forgetful = False
+        """Whether a key had to go, so that an unknown record may have been read before."""
+        self.capacity = capacity
+        self._keys: dict[Hashable, None] = {}
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def append(self, keys: Sequence[Hashable]) -> None:
+        """Add the keys that follow the last one, of which there is at least one; it becomes the frontier."""
+        for key in keys:
+            self._keys.pop(key, None)  # a record that moved to the end is remembered there
+            self._keys[key] = None
+        self.frontier = keys[-1]
+        for _ in range(len(self._keys) - self.capacity):
+            self.forgetful = True
+            del self._keys[next(iter(self._keys))]
+
+    def weave(self, keys: Sequence[Hashable], *, start: int) -> None:
+        """Put the keys of a page where they belong; the last becomes the frontier.
+
+        start: how many of the trail's keys come before the page.
+        """
+        trail = list(self._keys)
+        places = {key: place for place, key in enumerate(trail)}
+        known = [places[key] for key in keys if key in places]
+        # What was remembered between two records that now follow each other is gone, if the order is to be trusted.
+        trusted = known and known == sorted(known)
+        gone = set(range(known[0], known[-1])).difference(known) if trusted else set()
+        woven = dict.fromkeys(trail[:start])
+        for key in keys:
+            place = places.get(key, start)
+            if place >= start and key in places:
+                woven.update((trail[each], None) for each in range(start, place) if each not in gone)
+                start = place + 1
+            woven.pop(key, None)
+            woven[key] = None
+        woven.update((key, None) for key in trail[start:] if key not in woven)
+        self.frontier = keys[-1]
+        self._keys = woven
+        self._trim()
+
+    def place(self, key: Hashable) -> int:
+        """Return how many keys come before this one, which must be known."""
+        return next(place for place, known in enumerate(self._keys) if known == key)
+
+    def ends_with(self, keys: Sequence[Hashable]) -> bool:
+        """Tell whether these, at least one, are the last keys, and the frontier the last of them."""
+        last = [key for key, _ in zip(reversed(self._keys), keys, strict=False)]
+        return bool(keys) and last[::-1] == list(keys) and self.frontier == keys[-1]
+
+    def _trim(self) -> None:
+        keys = list(self._keys)
+        read = self.place(self.frontier) + 1
+        behind, ahead = keys[:read][-self.capacity :], keys[read:][: 2 * self.capacity]
+        if len(behind) + len(ahead) < len(keys):
+            self.forgetful = True
+            self._keys = dict.fromkeys(behind + ahead)

@@ -1,0 +1,159 @@
+"""The walk as others see it: what to ask for next, and what is new in an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_storage.walk.alignment import find_alignment
+from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_restlessness
+from tap_storage.walk.ground import Ground
+from tap_storage.walk.leaps import leap
+from tap_storage.walk.seams import follow
+from tap_storage.walk.strides import MOST_STRIDES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from tap_storage.walk.answers import Test, Walking
+
+MOST_IDLE = 64
+"""Answers in a row without a new record, after which the walk gives up."""
+
+
+class Walk:
+    """Decides about paging: which offset comes next, what is new in an answer, and when the end is proven.
+
+    start: offset of the first record. limit: records asked for at a time. overlap: records that consecutive pages
+    share; with 0, pages follow each other without a seam. maximum: offset before which to stop. unique: whether a key
+    names one record; False where its content stands in for it. note: is told what a person may want to know, once per
+    event.
+    """
+
+    def __init__(  # noqa: PLR0913 (what can be told of a walk)
+        self,
+        *,
+        start: int = 0,
+        limit: int,
+        overlap: int = 1,
+        maximum: int | None = None,
+        unique: bool = True,
+        note: Callable[[str], object],
+    ) -> None:
+        self.finished = False
+        self.bounded = False
+        """Whether it was `maximum` that ended the walk."""
+        self._overlap = overlap
+        self._maximum = maximum
+        self._ground = Ground(start=start, limit=limit, overlap=overlap, unique=unique, note=note)
+        self._walking = self._walk()
+        self._ask = next(self._walking)
+
+    @property
+    def offset(self) -> int:
+        """The offset to ask for next."""
+        return max(self._ground.start, self._ask.offset)
+
+    @property
+    def stride(self) -> int:
+        """The distance to the page that is likely to be asked for after it, 0 where that cannot be told.
+
+        Pages may be asked for early at multiples of the stride; those that were are void once it is 0.
+        """
+        return self._ask.stride
+
+    @property
+    def total(self) -> int | None:
+        """The collection's size as the API stated it last."""
+        return self._ground.total
+
+    @property
+    def moved(self) -> int:
+        """By how many places records were seen to move, all in all."""
+        return self._ground.moved
+
+    @property
+    def remembered(self) -> int:
+        """How many keys are remembered."""
+        return len(self._ground.trail)
+
+    def take(
+        self,
+        keys: Sequence[Hashable],
+        total: int | None = None,
+        *,
+        early: bool = False,
+        refused: bool = False,
+    ) -> Sequence[int]:
+        """Take in the answer at `offset`; return the places in it of the records that are new.
+
+        keys: what identifies each record, in the order of the answer. total: the collection's size as this answer
+        states it. early: whether it was asked for before the answer before it was taken. refused: whether the answer is
+        an error status. Raises WalkError where nothing proves that no record is missing.
+        """
+        answer = Answer(self.offset, list(keys), total, early, refused)
+        ground = self._ground
+        ground.new = ()
+        ground.hear(answer.total)
+        try:
+            self._ask = self._walking.send(answer)
+        except StopIteration:
+            self.finished = True
+        new: Sequence[int] = ground.new
+        if self._maximum is not None and ground.pages and ground.position + 1 >= self._maximum:
+            self.finished = self.bounded = True
+            new = [place for place in new if answer.offset + place < self._maximum]
+        ground.read += len(new)
+        ground.idle = 0 if new else ground.idle + 1
+        if ground.idle > MOST_IDLE:
+            refuse_restlessness()
+        return new
+
+    def _walk(self) -> Walking:
+        first = yield from self._take_first()
+        if first is not None:
+            yield from self._follow(first) if self._overlap else self._leap(first)
+
+    def _follow(self, first: Answer) -> Walking:
+        ground = self._ground
+        second = yield Ask(ground.seam, ground.stride)
+        latest = (yield from find_alignment(ground, first, second)) if _repeats(first, second) else second
+        if isinstance(latest, Answer):
+            yield from follow(ground, latest)
+        else:
+            ground.note(
+                f"The API takes offsets in multiples of {latest} only: reading on without page_overlap, so that "
+                "records that move while they are read are hardly seen"
+            )
+            yield from leap(ground, first, None, step=latest)
+
+    def _leap(self, first: Answer) -> Walking:
+        ground = self._ground
+        second = yield Ask(ground.position + 1, ground.largest)
+        if not _repeats(first, second):
+            yield from leap(ground, first, second)
+            return
+        # An API that repeats its last page past the end is none that ignores offsets.
+        again = yield Ask(ground.position)
+        latest = (yield from find_alignment(ground, first, second)) if again.keys == first.keys else again
+        yield from leap(ground, first, None, step=0 if isinstance(latest, Answer) else latest)
+
+    def _take_first(self) -> Test:
+        """Return the first page, None where there is none."""
+        ground = self._ground
+        strides = (ground.start + ground.limit * each for each in range(1, MOST_STRIDES + 1))
+        for asked, offset in enumerate((ground.start, ground.start, *strides)):
+            answer = yield Ask(offset)
+            if answer.keys:
+                ground.extend(answer, range(len(answer.keys)))
+                return answer
+            if answer.total == 0 or (asked and not ground.total):
+                return None
+        msg = (
+            f"is empty like those before it, though the API states a total of {ground.total}: "
+            "check params, initial_offset and total_path, or run again"
+        )
+        raise WalkError(msg)
+
+
+def _repeats(first: Answer, second: Answer) -> bool:
+    return len(first.keys) > 1 and second.keys == first.keys
