@@ -35,9 +35,9 @@ class Answer:
 
 Walking = Generator[Ask, Answer, None]
 """Asks until the end is proven."""
-Search = Generator[Ask, Answer, Answer]
+Finding = Generator[Ask, Answer, Answer]
 """Asks until it can return an answer."""
-Test = Generator[Ask, Answer, "Answer | None"]
+Denial = Generator[Ask, Answer, "Answer | None"]
 """Asks until it can return the answer that denies something, or None if nothing does."""
 
 

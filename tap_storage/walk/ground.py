@@ -47,15 +47,13 @@ class Ground:
         """The places of new records in the answer taken last."""
         self.idle = 0
         """Answers without any since."""
-        self.irregular = False
-        """Whether a page held less than one before it, and was not the last."""
         self._first = start if start <= 1 else 0  # an API counts from 0 or from 1; what lies beyond that is skipped
         self._overlap = overlap
         self._unique = unique
-        self._short = False
         self._full = True
         self._stated: int | None = None
-        self._hides = False
+        self.hiding = 0
+        """Pages that were seen to lack records which the API left out."""
         self._steady = True
         self._restless = False
         self._disorders = self._restarts = 0
@@ -73,6 +71,12 @@ class Ground:
     def knows(self, answer: Answer) -> bool:
         """Tell whether any record is known."""
         return any(key in self.trail for key in answer.keys)
+
+    def leads_on(self, answer: Answer) -> bool:
+        """Tell whether any record is unknown, or known to come after the frontier."""
+        known = self.known(answer)
+        frontier = self.trail.place(self.trail.frontier)
+        return len(known) < len(answer.keys) or any(self.trail.place(answer.keys[place]) > frontier for place in known)
 
     def agrees(self, answer: Answer) -> bool:
         """Tell whether the total is what was read."""
@@ -195,9 +199,12 @@ class Ground:
                 f"Records moved by {shift:+d} while they were read: seen at offset {answer.offset}, "
                 f"after the page at offset {self.seam} was asked for"
             )
-        elif shift and not self._hides:
-            self._hides = True
-            self.note(f"The page at offset {answer.offset} shows that the API left records out of the one before it")
+        elif shift:
+            self.hiding += 1
+            if self.hiding == 1:
+                self.note(
+                    f"The page at offset {answer.offset} shows that the API left records out of the one before it"
+                )
 
     def _begin_again(self) -> None:
         if not self.trail.forgetful:
@@ -219,11 +226,9 @@ class Ground:
         if not new:
             return
         self.new = new
-        self.irregular = self.irregular or self._short
-        self._short = size < self.largest
         self.largest = max(self.largest, size)
         self.pages += 1
         if self.lacks(answer):
             self.promised = answer.total
-        if self.pages == 2 and size == self.largest < self.limit and not self.irregular:  # noqa: PLR2004
+        if self.pages == 2 and size == self.largest < self.limit:  # noqa: PLR2004
             self.note(f"The API serves {size} records a page where limit asks for {self.limit}: reading on by {size}")

@@ -12,7 +12,7 @@ from tap_storage.walk.answers import Answer, Ask, refuse_ceiling
 from tap_storage.walk.strides import look_further
 
 if TYPE_CHECKING:
-    from tap_storage.walk.answers import Test, Walking
+    from tap_storage.walk.answers import Denial, Walking
     from tap_storage.walk.ground import Ground
 
 
@@ -49,7 +49,7 @@ def leap(ground: Ground, page: Answer, following: Answer | None, *, step: int = 
         page, following = following, None
 
 
-def _prove_end(ground: Ground, page: Answer, following: Answer, size: int) -> Test:
+def _prove_end(ground: Ground, page: Answer, following: Answer, size: int) -> Denial:
     """Nothing new follows a page: return None if this is the end, else an answer, taken in, that denies it."""
     if ground.agrees(following) and following.total != len(following.keys):
         ground.compare_with_total()

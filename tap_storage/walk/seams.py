@@ -18,7 +18,7 @@ from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_ceiling, ref
 from tap_storage.walk.strides import look_further
 
 if TYPE_CHECKING:
-    from tap_storage.walk.answers import Search, Test, Walking
+    from tap_storage.walk.answers import Denial, Finding, Walking
     from tap_storage.walk.ground import Ground
 
 MOST_SILENCES = 3
@@ -27,7 +27,7 @@ MOST_SILENCES = 3
 
 def follow(ground: Ground, answer: Answer) -> Walking:
     """Read from an answer to the second question on to the proven end."""
-    search = _Search(ground)
+    search = Search(ground)
     following: Answer | None = answer
     while following:
         if following.early and not ground.joins(following):
@@ -37,7 +37,7 @@ def follow(ground: Ground, answer: Answer) -> Walking:
         if not located.keys:
             return
         expected = ground.joins(located)
-        shift = ground.shift(located)
+        shift = 0 if expected else ground.shift(located)
         if ground.advance(located):
             following = yield Ask(ground.seam, ground.stride if expected else 0)
         elif len(located.keys) == 1:
@@ -46,19 +46,19 @@ def follow(ground: Ground, answer: Answer) -> Walking:
             following = yield Ask(ground.position + search.drift(shift))
 
 
-class _Search:
+class Search:
     """Finds known ground again after records moved."""
 
     def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+        self.ground = ground
         self._drift = 0
         self._searched = False
         self._silences = 0
         self._silent_after = 0
 
-    def locate(self, answer: Answer) -> Search:
+    def locate(self, answer: Answer) -> Finding:
         """Return the page that holds a known record, or else the first page, which is empty only if all is gone."""
-        ground = self._ground
+        ground = self.ground
         back = 1
         silent = None
         self._searched = not ground.knows(answer)
@@ -83,31 +83,31 @@ class _Search:
 
         Where records move at every request, it would be missed for ever where it was seen last.
         """
-        steady = self._ground.idle > 0 and not self._searched
+        steady = self.ground.idle > 0 and not self._searched
         self._drift = min(shift, self._drift or shift, key=abs) if steady else 0
         return self._drift
 
     def _hear_silence(self, offset: int) -> None:
         """Count how often an API falls silent there without having more to say."""
-        self._silences = self._silences + 1 if self._silent_after == self._ground.pages else 1
-        self._silent_after = self._ground.pages
+        self._silences = self._silences + 1 if self._silent_after == self.ground.pages else 1
+        self._silent_after = self.ground.pages
         if self._silences > MOST_SILENCES:
             refuse_ceiling(offset)
 
 
-def _prove_end(ground: Ground, search: _Search, alone: Answer) -> Test:
+def _prove_end(ground: Ground, search: Search, alone: Answer) -> Denial:
     """A page holds the frontier and nothing else: return None if this is the end, else the answer that denies it."""
     if ground.largest > 1 and ground.agrees(alone):
         ground.compare_with_total()
         return None
     beyond = yield Ask(ground.position + 1)
     unseen = ground.unknown(beyond)
-    if unseen and ground.knows(beyond):
+    if ground.knows(beyond) and ground.leads_on(beyond):
         return beyond
     if beyond.keys == alone.keys and ground.largest == 1:
         yield from _test_single_record(ground, beyond)
     again = yield from search.locate((yield Ask(ground.position)))
-    if unseen and again.keys == alone.keys:
+    if unseen and (again.offset, again.keys) == (alone.offset, alone.keys):
         # Pages of one record, or hidden ones in between: contiguous, as the frontier was there all the time.
         follower = yield Ask(ground.position + 1)
         if follower.keys == beyond.keys:

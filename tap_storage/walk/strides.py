@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING
 from tap_storage.walk.answers import Ask
 
 if TYPE_CHECKING:
-    from tap_storage.walk.answers import Answer, Test
+    from tap_storage.walk.answers import Answer, Denial
     from tap_storage.walk.ground import Ground
 
 MOST_STRIDES = 4
-"""Pages looked at behind an empty one; all that the total promises, where the API was seen to hide records."""
+"""Pages looked at behind an empty one …"""
+MOST_STRIDES_IN_THE_DARK = 64
+"""… and where the API was seen to leave records out of two pages, and its total promises more."""
+TWICE = 2
 
 
-def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Test:
+def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Denial:
     """Return what the pages of this size from an offset on hold, None if nothing.
 
     last: the answer that is the end by all other signs.
     """
-    if not (ground.lacks(last) or ground.irregular):
+    hides = ground.hiding >= TWICE
+    if not (ground.lacks(last) or hides):
         return None
-    strides = 0
-    while strides < MOST_STRIDES or (ground.irregular and offset < ground.reach):
+    promised = min(MOST_STRIDES_IN_THE_DARK, (ground.reach - offset) // size + 1)
+    for _ in range(max(MOST_STRIDES, promised if hides else 0)):
+        ground.idle = 0  # this search has its own end
         beyond = yield Ask(offset)
         if new := ground.unknown(beyond):
             if ground.knows(beyond):
@@ -34,7 +39,6 @@ def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Test:
             if new := ground.unknown(beyond):
                 ground.extend(beyond, new)
             return beyond
-        strides += 1
         offset += size
     if ground.lacks(last):
         ground.note(f"The API states a total of {last.total}, but the last record is at offset {ground.position}")

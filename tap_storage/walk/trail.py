@@ -29,7 +29,10 @@ class Trail:
         return len(self._keys)
 
     def append(self, keys: Sequence[Hashable]) -> None:
-        """Add the keys that follow the last one, of which there is at least one; it becomes the frontier."""
+        """Add the keys, at least one, that follow the frontier; the last becomes it."""
+        if self._keys and next(reversed(self._keys)) != self.frontier:
+            self.weave(keys, start=self.place(self.frontier) + 1)
+            return
         for key in keys:
             self._keys.pop(key, None)  # a record that moved to the end is remembered there
             self._keys[key] = None

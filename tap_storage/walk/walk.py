@@ -14,7 +14,7 @@ from tap_storage.walk.strides import MOST_STRIDES
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from tap_storage.walk.answers import Test, Walking
+    from tap_storage.walk.answers import Denial, Walking
 
 MOST_IDLE = 64
 """Answers in a row without a new record, after which the walk gives up."""
@@ -137,7 +137,7 @@ class Walk:
         latest = (yield from find_alignment(ground, first, second)) if again.keys == first.keys else again
         yield from leap(ground, first, None, step=0 if isinstance(latest, Answer) else latest)
 
-    def _take_first(self) -> Test:
+    def _take_first(self) -> Denial:
         """Return the first page, None where there is none."""
         ground = self._ground
         strides = (ground.start + ground.limit * each for each in range(1, MOST_STRIDES + 1))

@@ -1,0 +1,268 @@
+"""The walk by itself: what it asks for, what it makes of the answers, and when it is content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tap_storage.paging import Everything, WalkPaginator, identify
+from tap_storage.records import REFUSED_PAGE, Page
+from tap_storage.walk import Walk, WalkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Answer = tuple["Sequence[object]", "int | None"]
+REFUSED: Answer = ("refused", None)
+
+
+def walked(
+    *answers: Answer, start: int = 0, limit: int = 3, overlap: int = 1, maximum: int | None = None
+) -> tuple[list[int], str, list[str]]:
+    """Answer a walk to its end; return the offsets that it asked for, what was new, and what it noted."""
+    notes: list[str] = []
+    walk = Walk(start=start, limit=limit, overlap=overlap, maximum=maximum, note=notes.append)
+    offsets: list[int] = []
+    new: list[object] = []
+    for keys, total in answers:
+        assert not walk.finished
+        offsets.append(walk.offset)
+        refused = (keys, total) == REFUSED
+        new += [keys[place] for place in walk.take([] if refused else keys, total, refused=refused)]
+    assert walk.finished
+    return offsets, "".join(map(str, new)), notes
+
+
+@pytest.mark.parametrize(
+    ("answers", "offsets", "new"),
+    [
+        ([("", 0)], [0], ""),
+        ([("", None), ("", None)], [0, 0], ""),
+        ([("", None), ("ab", None), ("b", None), ("", None), ("b", None)], [0, 0, 1, 2, 1], "ab"),
+        ([("a", 1), ("a", 1), ("", 1), ("a", 1)], [0, 0, 1, 0], "a"),
+        ([("ab", 2), ("b", 2)], [0, 1], "ab"),
+        ([("abc", 3), ("c", 3)], [0, 2], "abc"),
+        ([("abc", None), ("c", None), ("", None), ("c", None)], [0, 2, 3, 2], "abc"),
+        ([("abc", None), ("c", None), REFUSED, ("c", None)], [0, 2, 3, 2], "abc"),
+        ([("abc", 3), ("cd", 2), ("d", 1), ("", 0), ("d", 1)], [0, 2, 3, 4, 3], "abcd"),
+        ([("abc", None), ("cde", None), ("e", None), ("cde", None), ("e", None)], [0, 2, 4, 5, 4], "abcde"),
+    ],
+)
+def test_an_end_is_what_the_last_record_or_the_total_proves(
+    answers: list[Answer], offsets: list[int], new: str
+) -> None:
+    """An end that is only presumed loses the records behind it."""
+    assert walked(*answers)[:2] == (offsets, new)
+
+
+def served(*collections: str, limit: int = 3, overlap: int = 1, total: bool = True) -> tuple[list[int], str, list[str]]:
+    """Answer a walk from a collection for each request, the last one from then on; return as `walked` does."""
+    notes: list[str] = []
+    walk = Walk(limit=limit, overlap=overlap, note=notes.append)
+    offsets: list[int] = []
+    new = ""
+    while not walk.finished:
+        collection = collections[min(len(offsets), len(collections) - 1)]
+        offsets.append(walk.offset)
+        page = collection[walk.offset :][:limit]
+        new += "".join(page[place] for place in walk.take(page, len(collection) if total else None))
+    return offsets, new, notes
+
+
+@pytest.mark.parametrize(
+    ("collections", "offsets", "new"),
+    [
+        # One before the frontier is gone: the page has nothing known, the one before it has.
+        (["abcdef", "bcdef"], [0, 2, 1, 3, 4], "abcdef"),
+        # The frontier itself is gone.
+        (["abcde", "abde"], [0, 2, 1, 3], "abcde"),
+        # Two were inserted in front.
+        (["abcd", "xyabcd"], [0, 2, 3, 5], "abcd"),
+        # As many were inserted as were read.
+        (["abcd", "xyzabcd"], [0, 2, 4, 6], "abczd"),
+        # Records keep coming in front, so that the last one is never where it was: it is waited for.
+        (["abc", "xabc", "xyabc", "xyabc"], [0, 2, 3, 5, 3, 4], "abc"),
+        # Everything was replaced.
+        (["abc", "xyz"], [0, 2, 1, 0, 2], "abcxyz"),
+        # Everything is gone.
+        (["abc", ""], [0, 2, 1, 0], "abc"),
+    ],
+)
+def test_records_that_moved_are_found_again(collections: list[str], offsets: list[int], new: str) -> None:
+    """They would be missing, or come twice."""
+    assert served(*collections)[:2] == (offsets, new)
+
+
+def test_without_overlap_a_total_that_falls_tells_of_records_that_moved() -> None:
+    """Those that moved on to the page before would be missing."""
+    offsets, new, _ = served("abcdefghi", "bcdefghi", overlap=0)
+    assert (offsets, new) == ([0, 3, 0, 3, 6], "abcdefghi")
+
+
+def test_a_move_is_noted_once_with_its_offsets() -> None:
+    """Nobody would learn that the collection changed under the reader, or would learn it at every page."""
+    _, _, notes = served("abcdef", "bcdef")
+    assert notes == [
+        "Records moved by -1 while they were read: seen at offset 1, after the page at offset 2 was asked for"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "offsets", "new"),
+    [
+        ([("abc", 9), ("def", 9), ("ghi", 9), ("", 9)], [0, 3, 6, 9], "abcdefghi"),
+        ([("abc", 5), ("de", 5)], [0, 3], "abcde"),
+        ([("abc", None), ("de", None), ("", None), ("de", None)], [0, 3, 6, 3], "abcde"),
+        # A page in the middle is short; what it lacks is asked for.
+        ([("abc", 7), ("d", 7), ("g", 7), ("efg", 7), ("", 7)], [0, 3, 6, 4, 7], "abcdefg"),
+    ],
+)
+def test_without_overlap_pages_follow_each_other(answers: list[Answer], offsets: list[int], new: str) -> None:
+    """An API that charges by the request would cost more than it must."""
+    walked_offsets, read, _ = walked(*answers, overlap=0)
+    assert (walked_offsets[: len(offsets)], read) == (offsets, new)
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        ([("", 5)] * 6, "states a total of 5"),
+        ([("abc", None)] * 3, "ignores the offset"),
+        ([("abc", 3)] * 3, "ignores the offset"),
+        ([("ab", None)] * 3, "ignores the offset"),
+        ([("a", 3)] * 4, "ignores the offset"),
+        ([("abc", 9), ("", 9), ("", 9), ("", 9)], "is empty, though records were read there"),
+        ([("abc", None), ("", None), ("", None), ("", None)], "is empty, though records were read there"),
+        ([("abc", 9), ("cde", 9), REFUSED], "from offset 4 on.*start_param"),
+    ],
+)
+def test_what_cannot_be_read_whole_is_an_error(answers: list[Answer], text: str) -> None:
+    """A run that lost records would end with exit status 0."""
+    with pytest.raises(WalkError, match=text):
+        walked(*answers)
+
+
+def test_a_total_that_never_changes_gives_away_a_record_that_moved_to_read_ground() -> None:
+    """It would be missing: no reader of offsets can see it there."""
+    with pytest.raises(WalkError, match=r"3 different ones were read.*sort"):
+        served("abcd", "dabc")
+
+
+@pytest.mark.parametrize(("limit", "overlap"), [(2, 0), (2, 1), (3, 1)])
+def test_an_ignored_offset_is_found_within_three_answers(limit: int, overlap: int) -> None:
+    """The first page would be copied again and again."""
+    walk = Walk(limit=limit, overlap=overlap, note=str)
+    assert len(walk.take("ab")) == 2
+    assert len(walk.take("ab")) == 0
+    with pytest.raises(WalkError, match="offset_param"):
+        walk.take("ab")
+
+
+@pytest.mark.parametrize("records", [2, 3, 4, 6, 7, 40])
+@pytest.mark.parametrize("total", ["exact", "absent"])
+@pytest.mark.parametrize("overlap", [0, 1, 2])
+def test_offsets_that_work_in_multiples_are_found_out(records: int, total: str, overlap: int) -> None:
+    """Such an API would be taken for one that ignores offsets, or be read over and over."""
+    notes: list[str] = []
+    walk = Walk(limit=3, overlap=overlap, note=notes.append)
+    emitted: list[int] = []
+    asked = 0
+    while not walk.finished:
+        offset = walk.offset // 3 * 3
+        page = list(range(records))[offset : offset + 3]
+        emitted += [page[place] for place in walk.take(page, records if total == "exact" else None)]
+        asked += 1
+    assert emitted == list(range(records))
+    assert asked <= records / 3 + 9
+    assert len(notes) == (1 if overlap else 0)
+
+
+@pytest.mark.parametrize(("start", "total"), [(0, 5), (1, 5), (7, 12)])
+def test_a_total_counts_from_the_first_record_of_the_collection(start: int, total: int) -> None:
+    """An API that counts from one, or a walk that skips some, would be asked more often or end early."""
+    offsets, _, _ = walked(("abc", total), ("cde", total), ("e", total), start=start)
+    assert offsets == [start, start + 2, start + 4]
+
+
+@pytest.mark.parametrize("overlap", [0, 1])
+@pytest.mark.parametrize(("maximum", "new"), [(1, "a"), (3, "abc"), (5, "abcde")])
+def test_a_maximum_is_exact(overlap: int, maximum: int, new: str) -> None:
+    """A bounded run would copy more than it was told to, or less."""
+    walk = Walk(limit=3, overlap=overlap, maximum=maximum, note=str)
+    read = ""
+    while not walk.finished:
+        page = "abcdefgh"[walk.offset :][:3]
+        read += "".join(page[place] for place in walk.take(page, 8))
+    assert (read, walk.bounded) == (new, True)
+
+
+def test_a_maximum_beyond_the_end_does_not_bound() -> None:
+    """A complete run would be taken for a part."""
+    walk = Walk(limit=3, maximum=9, note=str)
+    walk.take("ab", 2)
+    walk.take("b", 2)
+    assert (walk.finished, walk.bounded) == (True, False)
+
+
+def test_a_cap_is_noted_once() -> None:
+    """A person would not learn why there are more requests than limit suggests, or would learn it at every page."""
+    _, _, notes = walked(("ab", 4), ("bc", 4), ("cd", 4), ("d", 4))
+    assert notes == ["The API serves 2 records a page where limit asks for 3: reading on by 2"]
+
+
+def test_pages_may_be_asked_for_early_as_long_as_they_follow_each_other() -> None:
+    """Pages could not be fetched ahead, or would be where nothing is known of them."""
+    walk = Walk(limit=3, note=str)
+    steps = []
+    for page in ("abc", "cde", "xyz", "bcd", "def"):
+        steps.append((walk.offset, walk.stride))
+        walk.take(page)
+    assert steps == [(0, 0), (2, 2), (4, 2), (3, 0), (5, 0)]
+
+
+def test_an_early_page_that_does_not_follow_is_asked_for_again() -> None:
+    """What it says of the collection may be older than what the page before it said."""
+    walk = Walk(limit=3, note=str)
+    walk.take("abc")
+    assert walk.take("def", early=True) == ()
+    assert (walk.offset, walk.stride) == (2, 0)
+
+
+def test_the_paginator_drives_the_walk() -> None:
+    """The SDK would not know how far a stream has come."""
+    paginator = WalkPaginator(Walk(limit=2, note=str), page_size=2, primary_keys=["id"])
+    for page in (Page([{"id": 1}, {"id": 2}], 2), Page([{"id": 2}], 2)):
+        assert not paginator.finished
+        paginator.advance(page)
+    assert (paginator.finished, paginator.count, list(paginator.new), str(paginator)) == (
+        True,
+        2,
+        [],
+        "WalkPaginator<1>",
+    )
+
+
+def test_without_offsets_everything_is_on_one_page() -> None:
+    """A refusal, or a page that lacks records, would pass for the whole collection."""
+    pages = Everything(offset=0)
+    assert list(pages.take(["a", "b"], 2, refused=False)) == [0, 1]
+    assert pages.finished
+    with pytest.raises(WalkError, match="held 1 of 2 records"):
+        Everything(offset=0).take(["a"], 2, refused=False)
+
+
+def test_records_are_told_apart_by_key_or_by_content() -> None:
+    """Records would be taken for others, and left out."""
+    records = [
+        {"id": 1, "a": [1]},
+        {"id": 2, "a": [1]},
+        {"id": 1, "a": {"b": 1, "c": 2}},
+        {"a": {"c": 2, "b": 1}, "id": 1},
+    ]
+    assert identify(records, ["id"], offset=0) == [1, 2, 1, 1]
+    for keys in ([], ["id", "a"], ["a", "id"]):
+        first, second, third, fourth = identify(records, keys, offset=0)
+        assert len({first, second, third}) == 3
+        assert third == fourth
+    assert REFUSED_PAGE.refused
