@@ -156,7 +156,7 @@ class FakeAPI:
         "offset": 0, "limit": 100, "status": 200, "headers": {"host": …}, "served": 100,
         "ids": ["obj-0000001", "obj-0000100"]}; `request` counts data requests, and is
         None for requests to other paths; `ids` are the first and the last served.
-        A change: {"n": 2, "kind": "insert" or "delete", "at": …, "request": 1, "ids":
+        A change: {"n": 2, "kind": "insert", "delete" or "move", "at": …, "request": 1, "ids":
         […]}; `request` is the data request that it followed.
 
         since: only entries with a larger `n`. ids: requests have all ids in `all_ids`.

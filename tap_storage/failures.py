@@ -48,7 +48,7 @@ REMEDIES = {
 
 REFUSALS = range(400, 500)
 """Statuses by which an API may say that it serves nothing at an offset …"""
-NO_REFUSALS = (401, 407, 408, 429)
+NO_REFUSALS = (401, 403, 407, 408, 429)
 """… but for those, which say something of the request."""
 
 

@@ -94,7 +94,23 @@ def identify(records: Sequence[dict[str, Any]], primary_keys: Sequence[str], *, 
                 f"{offset + place}: set primary_keys to fields that every record has"
             )
             raise FatalAPIError(msg)
-    return list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
+    keys: list[Hashable] = list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
+    if len(set(keys)) < len(keys):
+        _compare_namesakes(records, keys)
+    return keys
+
+
+def _compare_namesakes(records: Sequence[dict[str, Any]], keys: Sequence[Hashable]) -> None:
+    """Raise FatalAPIError where records differ that have the same primary key: one would be taken for the other."""
+    seen: dict[Hashable, int] = {}
+    for place, key in enumerate(keys):
+        first = seen.setdefault(key, place)
+        if records[first] != records[place]:
+            msg = (
+                f"has different records with the same primary key, numbers {first + 1} and {place + 1} on the page: "
+                "set primary_keys to fields that tell records apart"
+            )
+            raise FatalAPIError(msg)
 
 
 def _hashable(value: Any) -> Hashable:

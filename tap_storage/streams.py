@@ -126,7 +126,7 @@ class StorageDataStream(IncrementalStream):
         except RefusedError as error:
             if not paginator.count:
                 raise
-            self.log(str(error), level=logging.WARNING)
+            what = f"{error}. It"
             page = REFUSED_PAGE
         try:
             paginator.advance(page)

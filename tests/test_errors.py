@@ -74,6 +74,11 @@ WRONG: list[tuple[str, Any]] = [
     ("limit", "all"),
     ("offset_param", "limit"),
     ("initial_offset", -1),
+    ("maximum_offset", 0),
+    ("maximum_offset", "far"),
+    ("page_overlap", -1),
+    ("page_overlap", 100),
+    ("page_overlap", "some"),
     ("primary_keys", "{}"),
     ("primary_keys", ["uuid"]),
     ("replication_key", "size"),
@@ -121,6 +126,22 @@ def test_several_wrong_settings_are_told_of_together(tap: Tap, api: FakeAPI) -> 
 def test_start_and_end_date_must_leave_something_between_them(tap: Tap, api: FakeAPI) -> None:
     """A run would copy nothing and report success."""
     refused(tap(settings(api, start_date="2024-01-02", end_date="2024-01-02")), "end_date", "start_date")
+
+
+@pytest.mark.parametrize("initial", [200, 201])
+def test_a_maximum_offset_must_leave_something_behind_the_initial_one(tap: Tap, api: FakeAPI, initial: int) -> None:
+    """A run would copy nothing and report success."""
+    run = tap(settings(api, maximum_offset=200, initial_offset=initial))
+    refused(run, "Setting maximum_offset:", "initial_offset")
+    assert api.requests() == []
+
+
+@pytest.mark.parametrize(("limit", "overlap"), [(2, 2), (60, 61), (1, 2)])
+def test_a_page_overlap_must_be_less_than_the_limit(tap: Tap, api: FakeAPI, limit: int, overlap: int) -> None:
+    """Each page would be the same as the one before."""
+    run = tap(settings(api, limit=limit, page_overlap=overlap))
+    refused(run, "Setting page_overlap:", f"limit, which is {limit}")
+    assert api.requests() == []
 
 
 def test_a_date_without_a_replication_key_is_refused(tap: Tap, api: FakeAPI) -> None:

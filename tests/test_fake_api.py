@@ -497,6 +497,8 @@ def test_a_list_of_requests_can_be_cut_short() -> None:
         ({"op": "delete", "at": "back"}, ids(1, 249)),
         ({"op": "insert", "at": "front", "count": 2}, ids(251, 252) + ids(1, 250)),
         ({"op": "insert"}, ids(1, 251)),
+        ({"op": "move", "count": 2}, ids(249, 250) + ids(1, 248)),
+        ({"op": "move", "at": "front", "to": "back"}, ids(2, 250) + ids(1, 1)),
     ],
 )
 def test_records_come_and_go_after_the_answer(api: FakeAPI, change: dict[str, object], expected: list[str]) -> None:

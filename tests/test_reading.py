@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.running import settings
+from tests.test_verdict import verdict
 
 if TYPE_CHECKING:
     from demo.control import FakeAPI
@@ -23,18 +24,34 @@ def offsets(api: FakeAPI) -> list[int]:
     return [request["offset"] for request in api.requests()]
 
 
-def test_a_server_that_caps_its_pages_is_read_whole(tap: Tap, api: FakeAPI) -> None:
+TOTAL = pytest.mark.parametrize("total", ["exact", "absent"])
+OVERLAP = pytest.mark.parametrize("overlap", [1, 0])
+
+
+@OVERLAP
+def test_a_server_that_caps_its_pages_is_read_whole(tap: Tap, api: FakeAPI, overlap: int) -> None:
     """Half of the collection would be missing, with exit status 0, as in every peer."""
     api.behave(cap=50)
-    run = tap(settings(api))
+    run = tap(settings(api, page_overlap=overlap))
     assert (run.status, run.ids) == (0, expected_ids(api))
     assert run.stderr.count("The API serves 50 records a page") == 1
 
 
-def test_a_short_page_is_not_the_end(tap: Tap, api: FakeAPI) -> None:
-    """Everything behind the first short page would be missing."""
-    api.behave(short_every=2, total="absent")
+@pytest.mark.parametrize("cap", [1, 2])
+def test_a_server_that_caps_its_pages_at_next_to_nothing_is_read_whole(tap: Tap, api: FakeAPI, cap: int) -> None:
+    """The walk would not come forward, or take one record a page for an API that ignores the offset."""
+    api.reset(records=30)
+    api.behave(cap=cap)
     run = tap(settings(api))
+    assert (run.status, run.ids) == (0, expected_ids(api))
+
+
+@TOTAL
+@OVERLAP
+def test_a_short_page_is_not_the_end(tap: Tap, api: FakeAPI, overlap: int, total: str) -> None:
+    """Everything behind the first short page would be missing."""
+    api.behave(short_every=2, total=total)
+    run = tap(settings(api, page_overlap=overlap))
     assert (run.status, run.ids) == (0, expected_ids(api))
 
 
@@ -68,8 +85,16 @@ def test_no_total_cuts_a_walk_short_or_fails_it(tap: Tap, api: FakeAPI, total: o
     assert (run.status, run.ids, run.errors) == (0, expected_ids(api), [])
 
 
+@pytest.mark.parametrize("total", [{"value": 100}, {"value": 150}], ids=str)
+def test_no_total_ends_a_walk_without_seams_early(tap: Tap, api: FakeAPI, total: object) -> None:
+    """Everything behind the offset that the total happens to equal would be missing."""
+    api.behave(total=total)
+    run = tap(settings(api, page_overlap=0))
+    assert (run.status, run.ids) == (0, expected_ids(api))
+
+
 @pytest.mark.parametrize("records", [0, 1, 99, 100, 101, 200])
-@pytest.mark.parametrize("total", ["exact", "absent"])
+@TOTAL
 def test_a_collection_of_any_size_is_read_whole(tap: Tap, api: FakeAPI, records: int, total: str) -> None:
     """A full or an empty last page would be taken for what it is not."""
     api.reset(records=records)
@@ -78,32 +103,62 @@ def test_a_collection_of_any_size_is_read_whole(tap: Tap, api: FakeAPI, records:
     assert (run.status, run.ids) == (0, expected_ids(api))
 
 
-def test_a_total_that_agrees_saves_the_requests_that_prove_the_end(tap: Tap, api: FakeAPI) -> None:
-    """Every run would ask more often than it needs to."""
-    assert tap(settings(api)).status == 0
-    assert offsets(api) == [0, 100, 200]
+WALKS: list[tuple[int, dict[str, Any], list[int]]] = [
+    (250, {}, [0, 99, 198, 249]),
+    (250, {"total_path": ""}, [0, 99, 198, 249, 250, 249]),
+    (250, {"page_overlap": 10}, [0, 90, 180, 240, 249]),
+    (250, {"page_overlap": 0}, [0, 100, 200]),
+    (200, {"page_overlap": 0}, [0, 100, 200]),
+    (250, {"page_overlap": 0, "total_path": ""}, [0, 100, 200, 300, 200]),
+]
 
 
-def test_without_a_total_the_end_is_proven_by_the_last_record(tap: Tap, api: FakeAPI) -> None:
-    """One empty answer in the middle would pass for the end."""
-    assert tap(settings(api, total_path="")).status == 0
-    assert offsets(api) == [0, 100, 200, 250, 249]
+@pytest.mark.parametrize(("records", "config", "asked"), WALKS, ids=str)
+def test_the_pages_asked_for_are_those_that_the_overlap_says(
+    tap: Tap, api: FakeAPI, records: int, config: dict[str, Any], asked: list[int]
+) -> None:
+    """Records that move would pass unseen, one empty answer would pass for the end, or runs would ask too often."""
+    api.reset(records=records)
+    run = tap(settings(api, **config))
+    assert (run.status, run.ids, offsets(api)) == (0, expected_ids(api), asked)
 
 
-@pytest.mark.parametrize("total", ["exact", "absent"])
-def test_an_empty_answer_in_the_middle_is_not_the_end(tap: Tap, api: FakeAPI, total: str) -> None:
+@TOTAL
+def test_the_default_overlap_costs_next_to_nothing(tap: Tap, api: FakeAPI, total: str) -> None:
+    """Safety would be switched off for its price."""
+    api.reset(records=2_000)
+    api.behave(total=total)
+    run = tap(settings(api))
+    assert (run.status, run.ids) == (0, expected_ids(api))
+    assert len(api.requests()) <= 20 * 1.02 + 3 + (total == "absent")
+
+
+@TOTAL
+@pytest.mark.parametrize("request_number", [1, 2, 4, 6])
+def test_an_empty_answer_is_not_the_end(tap: Tap, api: FakeAPI, request_number: int, total: str) -> None:
     """A hiccup of the server would cut the collection off."""
-    api.behave(total=total, faults=[{"on": 2, "kind": "empty"}])
+    api.behave(total=total, faults=[{"on": request_number, "kind": "empty"}])
     run = tap(settings(api))
     assert (run.status, run.ids) == (0, expected_ids(api))
 
 
-def test_empty_answers_to_everything_behind_a_page_are_an_error(tap: Tap, api: FakeAPI) -> None:
+@OVERLAP
+@pytest.mark.parametrize("request_number", [2, 3])
+def test_empty_answers_from_some_page_on_are_an_error(
+    tap: Tap, api: FakeAPI, request_number: int, overlap: int
+) -> None:
     """The run would report success for the part that it got."""
-    api.behave(faults=[{"from": 2, "kind": "empty"}])
-    run = tap(settings(api))
-    assert run.status == 1
-    assert "some may be missing" in run.errors[0]
+    api.behave(faults=[{"from": request_number, "kind": "empty"}])
+    run = tap(settings(api, page_overlap=overlap))
+    assert (run.status, verdict(run)["verdict"], run.bookmark) == (1, "incomplete", None)
+    assert "is empty, though" in run.errors[0]
+
+
+def test_an_empty_answer_is_not_the_end_where_pages_share_nothing(tap: Tap, api: FakeAPI) -> None:
+    """A hiccup of the server would cut the collection off, although the total says more."""
+    api.behave(faults=[{"on": 3, "kind": "empty"}])
+    run = tap(settings(api, page_overlap=0))
+    assert (run.status, run.ids) == (0, expected_ids(api))
 
 
 def test_an_empty_first_page_with_a_total_is_an_error(tap: Tap, api: FakeAPI) -> None:
@@ -114,51 +169,169 @@ def test_an_empty_first_page_with_a_total_is_an_error(tap: Tap, api: FakeAPI) ->
     assert "a total of 250" in run.errors[0]
 
 
-@pytest.mark.parametrize("total", ["exact", "absent", "page"])
+@TOTAL
 @pytest.mark.parametrize("cap", [None, 50])
-def test_a_server_that_ignores_the_offset_is_found_out(tap: Tap, api: FakeAPI, total: str, cap: int | None) -> None:
+@OVERLAP
+def test_a_server_that_ignores_the_offset_is_found_out(
+    tap: Tap, api: FakeAPI, overlap: int, cap: int | None, total: str
+) -> None:
     """The first page would be copied over and over."""
     api.behave(offset="ignored", total=total, cap=cap)
-    run = tap(settings(api))
-    assert run.status == 1
+    run = tap(settings(api, page_overlap=overlap))
+    assert (run.status, run.bookmark) == (1, None)
     assert "offset_param" in run.errors[0]
+    assert run.ids == expected_ids(api)[: cap or 100]
     assert len(api.requests()) <= 3
-    assert len(run.ids) == len(set(run.ids))
 
 
-@pytest.mark.parametrize("records", [30, 250])
-@pytest.mark.parametrize("total", ["exact", "absent"])
-def test_a_server_that_repeats_its_last_page_is_read_once(tap: Tap, api: FakeAPI, records: int, total: str) -> None:
+@pytest.mark.parametrize(("records", "overlap"), [(1, 1), (30, 1), (250, 1), (250, 0)])
+@TOTAL
+def test_a_server_that_repeats_its_last_page_is_read_once(
+    tap: Tap, api: FakeAPI, records: int, overlap: int, total: str
+) -> None:
     """The run would never end, or end with duplicates."""
     api.reset(records=records)
     api.behave(past_end="repeat", total=total)
-    run = tap(settings(api))
+    run = tap(settings(api, page_overlap=overlap))
     assert (run.status, run.ids) == (0, expected_ids(api))
 
 
-def test_records_that_move_while_the_end_is_proven_fail_the_run(tap: Tap, api: FakeAPI) -> None:
-    """Records that slipped to a page already read would be missing, with exit status 0."""
-    api.behave(total="absent", changes=[{"after": 3, "op": "delete", "at": "front", "count": 5}])
+@pytest.mark.parametrize("records", [1, 30, 250])
+@TOTAL
+def test_an_api_that_takes_multiples_of_the_page_only_is_read_whole(
+    tap: Tap, api: FakeAPI, records: int, total: str
+) -> None:
+    """It would be taken for one that ignores the offset, or read with records missing or twice."""
+    api.reset(records=records)
+    api.behave(offset={"multiples_of": 100}, total=total)
     run = tap(settings(api))
-    assert run.status == 1
-    assert "moved while they were read" in run.errors[0]
+    assert (run.status, run.ids) == (0, expected_ids(api))
+    assert run.stderr.count("takes offsets in multiples of 100 only") == (records > 1)
 
 
-def test_one_record_a_page_is_read_whole_or_refused(tap: Tap, api: FakeAPI) -> None:
+@pytest.mark.parametrize(("records", "hidden_every"), [(250, 2), (1_000, 3)])
+@TOTAL
+def test_records_that_the_api_hides_after_slicing_are_no_reason_to_miss_others(
+    tap: Tap, api: FakeAPI, records: int, hidden_every: int, total: str
+) -> None:
+    """Visible records behind short or empty pages would be missing, or the run fail for an order that holds."""
+    api.reset(records=records)
+    api.behave(hidden_every=hidden_every, total=total)
+    run = tap(settings(api))
+    assert (run.status, run.ids) == (0, expected_ids(api))
+    assert (verdict(run)["verdict"], verdict(run)["rows_moved"]) == ("complete", 0)
+
+
+CEILINGS: list[Any] = ["empty", {"status": 400}, {"status": 404}, {"status": 500}]
+
+
+@pytest.mark.parametrize("answer", CEILINGS, ids=str)
+@TOTAL
+def test_a_ceiling_of_offsets_is_an_error_that_names_the_way_round(
+    tap: Tap, api: FakeAPI, total: str, answer: object
+) -> None:
+    """Everything behind offset 10,000 would be missing, with exit status 0."""
+    api.behave(ceiling={"offset": 150, "answer": answer}, total=total)
+    run = tap(settings(api))
+    assert (run.status, verdict(run)["verdict"], run.bookmark) == (1, "incomplete", None)
+    assert "start_param" in run.errors[0]
+    assert len(api.requests()) < 100
+
+
+ALIGNED: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"page_overlap": 0}),
+    ({"offset": {"multiples_of": 100}}, {}),
+]
+
+
+@pytest.mark.parametrize("answer", CEILINGS[:2], ids=str)
+@pytest.mark.parametrize(("behaviour", "config"), ALIGNED, ids=str)
+def test_a_ceiling_at_the_edge_of_a_page_is_an_error_too(
+    tap: Tap, api: FakeAPI, behaviour: dict[str, Any], config: dict[str, Any], answer: object
+) -> None:
+    """Everything behind offset 10,000 would be missing, with exit status 0, though the total tells."""
+    api.behave(ceiling={"offset": 200, "answer": answer}, **behaviour)
+    run = tap(settings(api, **config))
+    assert (run.status, run.bookmark, verdict(run)["verdict"]) == (1, None, "incomplete")
+
+
+ENDS: list[tuple[int, int, dict[str, Any]]] = [
+    (404, 250, {}),
+    (404, 200, {"total_path": ""}),
+    (416, 250, {"total_path": ""}),
+    (404, 200, {"page_overlap": 0}),
+    (416, 250, {"page_overlap": 0, "total_path": ""}),
+]
+
+
+@pytest.mark.parametrize(("status", "records", "config"), ENDS, ids=str)
+def test_an_error_status_past_the_end_is_the_end(
+    tap: Tap, api: FakeAPI, status: int, records: int, config: dict[str, Any]
+) -> None:
+    """A collection that was read whole would count as failed, every time."""
+    api.reset(records=records)
+    api.behave(past_end={"status": status})
+    run = tap(settings(api, **config))
+    assert (run.status, run.ids) == (0, expected_ids(api))
+
+
+BOUNDS: list[tuple[dict[str, Any], dict[str, Any], int]] = [
+    ({}, {"maximum_offset": 150}, 150),
+    ({}, {"maximum_offset": 1}, 1),
+    ({}, {"maximum_offset": 100}, 100),
+    ({}, {"maximum_offset": 150, "page_overlap": 0}, 150),
+    ({"cap": 40}, {"maximum_offset": 150}, 150),
+    ({"offset": {"multiples_of": 100}}, {"maximum_offset": 150}, 150),
+    ({"first_offset": 1}, {"maximum_offset": 150, "initial_offset": 1}, 149),
+]
+
+
+@pytest.mark.parametrize(("behaviour", "config", "count"), BOUNDS, ids=str)
+def test_a_maximum_offset_is_exact(
+    tap: Tap, api: FakeAPI, behaviour: dict[str, Any], config: dict[str, Any], count: int
+) -> None:
+    """A trial of the first thousand records would copy more, or less, or call itself complete."""
+    api.behave(**behaviour)
+    run = tap(settings(api, **config))
+    assert (run.status, run.ids, verdict(run)["verdict"]) == (0, expected_ids(api)[:count], "bounded")
+    assert max(offsets(api)) < config["maximum_offset"]
+
+
+def test_a_maximum_offset_beyond_the_collection_bounds_nothing(tap: Tap, api: FakeAPI) -> None:
+    """A run that read everything would not be trusted."""
+    run = tap(settings(api, maximum_offset=1_000))
+    assert (run.status, run.ids, verdict(run)["verdict"]) == (0, expected_ids(api), "complete")
+
+
+@TOTAL
+def test_one_record_a_page_is_read_whole(tap: Tap, api: FakeAPI, total: str) -> None:
     """The page of the last record says nothing of what follows, where a page holds one record."""
     api.reset(records=5)
-    for total in ("exact", "absent"):
-        api.behave(total=total, faults=[])
-        run = tap(settings(api, limit=1))
-        assert (run.status, run.ids) == (0, expected_ids(api))
-        api.reset()
-        api.behave(total=total, faults=[{"on": 3, "kind": "empty"}])
-        run = tap(settings(api, limit=1))
-        assert (run.status, run.ids == expected_ids(api)) == ((0, True) if total == "absent" else (1, False))
-        api.reset()
-        api.behave(total=total, offset="ignored")
-        assert "offset_param" in tap(settings(api, limit=1)).errors[0]
-        api.reset()
+    api.behave(total=total)
+    run = tap(settings(api, limit=1))
+    assert (run.status, run.ids) == (0, expected_ids(api))
+
+
+@TOTAL
+@pytest.mark.parametrize("request_number", [3, 4])
+def test_an_empty_answer_at_one_record_a_page_is_survived_or_refused(
+    tap: Tap, api: FakeAPI, request_number: int, total: str
+) -> None:
+    """A hiccup of the server would cut the collection off, with exit status 0."""
+    api.reset(records=5)
+    api.behave(total=total, faults=[{"on": request_number, "kind": "empty"}])
+    run = tap(settings(api, limit=1))
+    assert (run.status, verdict(run)["verdict"]) in ((0, "complete"), (1, "incomplete"))
+    assert run.status == 1 or run.ids == expected_ids(api)
+
+
+@TOTAL
+def test_a_server_that_ignores_the_offset_is_found_out_at_one_record_a_page(tap: Tap, api: FakeAPI, total: str) -> None:
+    """One record would pass for the whole collection."""
+    api.reset(records=5)
+    api.behave(total=total, offset="ignored")
+    run = tap(settings(api, limit=1))
+    assert (run.status, len(run.ids), "offset_param" in run.errors[0]) == (1, 1, True)
 
 
 def test_an_error_of_the_walk_says_where(tap: Tap, api: FakeAPI) -> None:
@@ -221,7 +394,7 @@ def test_parameters_are_sent_with_every_page_as_they_are_written(tap: Tap, api: 
     params = {"q": "", "filter[kind]": "a&b", "flag": True, "ids": [1, 2], "nested": {"dotted": "x y"}}
     assert tap(settings(api, params=params)).status == 0
     sent = "q=&filter%5Bkind%5D=a%26b&flag=true&ids=1&ids=2&nested.dotted=x+y"
-    assert [sent in request["query"] for request in api.requests()] == [True, True, True]
+    assert [sent in request["query"] for request in api.requests()] == [True] * 4
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -97,3 +97,76 @@ def test_a_large_page_is_read(tap: Tap, api: FakeAPI) -> None:
     api.replace(json.dumps([{"id": number, "name": name} for number in range(10)]))
     run = tap(settings(api, timeout=5))
     assert (run.status, run.ids) == (0, list(range(10)))
+
+
+KEYLESS: list[tuple[dict[str, Any], list[str], int]] = [
+    ({"name": "x"}, ["id"], 7),
+    ({"id": None, "name": "x"}, ["id"], 7),
+    ({"id": "a", "path": None}, ["id", "path"], 7),
+    ({"path": "a"}, ["path", "id"], 7),
+    ({"name": "x"}, ["id"], 150),
+]
+
+
+@pytest.mark.parametrize(("record", "primary_keys", "place"), KEYLESS, ids=str)
+def test_a_record_without_its_primary_key_is_an_error_that_says_which(
+    tap: Tap, api: FakeAPI, record: dict[str, Any], primary_keys: list[str], place: int
+) -> None:
+    """The destination would fail far from the cause, or keep one such record of many."""
+    records: list[dict[str, Any]] = [{"id": f"id {number}", "path": "a"} for number in range(250)]
+    records[place] = record
+    api.replace(json.dumps(records))
+    run = tap(settings(api, primary_keys=primary_keys))
+    assert (run.status, run.bookmark) == (1, None)
+    (missing,) = (name for name in primary_keys if record.get(name) is None)
+    assert f"without its primary key {missing}," in run.errors[0]
+    assert f"at offset {place}:" in run.errors[0]
+    assert "primary_keys" in run.errors[0].split(f"at offset {place}:")[1]
+
+
+@pytest.mark.parametrize("total", ["exact", "absent"])
+@pytest.mark.parametrize("overlap", [0, 1, 3])
+def test_records_without_primary_keys_are_all_copied_even_identical_ones(
+    tap: Tap, api: FakeAPI, overlap: int, total: str
+) -> None:
+    """A log that says the same thing twice would be copied with gaps."""
+    texts = [f"line {number // 7}" for number in range(230)] + ["the same"] * 120 + ["and on"] * 50
+    api.replace(json.dumps([{"name": text} for text in texts]))
+    api.behave(total=total)
+    run = tap(settings(api, primary_keys="[]", page_overlap=overlap))
+    assert (run.status, [record["name"] for record in run.records]) == (0, texts)
+
+
+def test_records_without_primary_keys_are_all_copied_while_the_api_hiccups(tap: Tap, api: FakeAPI) -> None:
+    """The seam could not be found again by content."""
+    api.replace(json.dumps([{"name": f"line {number}"} for number in range(250)]))
+    api.behave(cap=40, faults=[{"on": 3, "kind": "empty"}, {"on": 5, "kind": "status", "status": 503}])
+    run = tap(settings(api, primary_keys="[]"))
+    assert (run.status, [record["name"] for record in run.records]) == (0, [f"line {n}" for n in range(250)])
+
+
+@pytest.mark.parametrize("total", ["exact", "absent"])
+def test_a_primary_key_may_be_an_object_or_a_list(tap: Tap, api: FakeAPI, total: str) -> None:
+    """An API with composite keys in one field could not be read."""
+    keys: list[Any] = [{"tenant": number % 3, "n": number} if number % 2 else [number, "x"] for number in range(250)]
+    api.replace(json.dumps([{"metadata": key} for key in keys]))
+    api.behave(total=total)
+    run = tap(settings(api, primary_keys=["metadata"]))
+    assert (run.status, [record["metadata"] for record in run.records]) == (0, keys)
+
+
+def test_a_key_that_comes_twice_on_a_page_is_copied_twice(tap: Tap, api: FakeAPI) -> None:
+    """The newer of two versions of a record could be left out."""
+    records = [{"id": f"id {number - (number % 50 == 10)}", "name": f"{number}"} for number in range(250)]
+    api.replace(json.dumps(records))
+    run = tap(settings(api))
+    assert (run.status, run.records) == (0, records)
+
+
+def test_a_page_of_many_megabytes_arrives_whole(tap: Tap, api: FakeAPI) -> None:
+    """An API with long texts in its records could not be read."""
+    texts = [f"{number} " + "ä" * 40_000 for number in range(300)]
+    api.replace(json.dumps([{"id": number, "name": text} for number, text in enumerate(texts)], ensure_ascii=False))
+    run = tap(settings(api, limit=300))
+    assert (run.status, [record["name"] for record in run.records]) == (0, texts)
+    assert api.requests()[0]["served"] == 300

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from singer_sdk.exceptions import FatalAPIError
 
 from tap_storage.paging import Everything, WalkPaginator, identify
-from tap_storage.records import REFUSED_PAGE, Page
+from tap_storage.records import Page
 from tap_storage.walk import Walk, WalkError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def walked(
         ([("", 0)], [0], ""),
         ([("", None), ("", None)], [0, 0], ""),
         ([("", None), ("ab", None), ("b", None), ("", None), ("b", None)], [0, 0, 1, 2, 1], "ab"),
-        ([("a", 1), ("a", 1), ("", 1), ("a", 1)], [0, 0, 1, 0], "a"),
-        ([("ab", 2), ("b", 2)], [0, 1], "ab"),
-        ([("abc", 3), ("c", 3)], [0, 2], "abc"),
+        ([("a", 1), ("a", 1), ("", 1), ("a", 1), ("", 1)], [0, 0, 1, 0, 1], "a"),
+        ([("ab", 2), ("b", 2), ("", 2), ("b", 2)], [0, 1, 2, 1], "ab"),
+        ([("abc", 4), ("cd", 4), ("d", 4)], [0, 2, 3], "abcd"),
         ([("abc", None), ("c", None), ("", None), ("c", None)], [0, 2, 3, 2], "abc"),
         ([("abc", None), ("c", None), REFUSED, ("c", None)], [0, 2, 3, 2], "abc"),
         ([("abc", 3), ("cd", 2), ("d", 1), ("", 0), ("d", 1)], [0, 2, 3, 4, 3], "abcd"),
@@ -76,17 +77,17 @@ def served(*collections: str, limit: int = 3, overlap: int = 1, total: bool = Tr
         # One before the frontier is gone: the page has nothing known, the one before it has.
         (["abcdef", "bcdef"], [0, 2, 1, 3, 4], "abcdef"),
         # The frontier itself is gone.
-        (["abcde", "abde"], [0, 2, 1, 3], "abcde"),
+        (["abcde", "abde"], [0, 2, 1, 0, 2, 3], "abcde"),
         # Two were inserted in front.
         (["abcd", "xyabcd"], [0, 2, 3, 5], "abcd"),
         # As many were inserted as were read.
-        (["abcd", "xyzabcd"], [0, 2, 4, 6], "abczd"),
+        (["abcd", "xyzabcd"], [0, 2, 1, 0, 2, 4, 6], "abcxyzd"),
         # Records keep coming in front, so that the last one is never where it was: it is waited for.
-        (["abc", "xabc", "xyabc", "xyabc"], [0, 2, 3, 5, 3, 4], "abc"),
+        (["abc", "xabc", "xyabc", "xyabc"], [0, 2, 3, 5, 3, 4, 5, 4], "abc"),
         # Everything was replaced.
-        (["abc", "xyz"], [0, 2, 1, 0, 2], "abcxyz"),
+        (["abc", "xyz"], [0, 2, 1, 0, 2, 3, 2], "abcxyz"),
         # Everything is gone.
-        (["abc", ""], [0, 2, 1, 0], "abc"),
+        (["abc", ""], [0, 2, 1, 0, 0], "abc"),
     ],
 )
 def test_records_that_moved_are_found_again(collections: list[str], offsets: list[int], new: str) -> None:
@@ -113,7 +114,7 @@ def test_a_move_is_noted_once_with_its_offsets() -> None:
     [
         ([("abc", 9), ("def", 9), ("ghi", 9), ("", 9)], [0, 3, 6, 9], "abcdefghi"),
         ([("abc", 5), ("de", 5)], [0, 3], "abcde"),
-        ([("abc", None), ("de", None), ("", None), ("de", None)], [0, 3, 6, 3], "abcde"),
+        ([("abc", None), ("de", None), ("", None), ("", None)], [0, 3, 6, 5], "abcde"),
         # A page in the middle is short; what it lacks is asked for.
         ([("abc", 7), ("d", 7), ("g", 7), ("efg", 7), ("", 7)], [0, 3, 6, 4, 7], "abcdefg"),
     ],
@@ -127,13 +128,13 @@ def test_without_overlap_pages_follow_each_other(answers: list[Answer], offsets:
 @pytest.mark.parametrize(
     ("answers", "text"),
     [
-        ([("", 5)] * 6, "states a total of 5"),
+        ([("", 5)] * 18, "states a total of 5"),
         ([("abc", None)] * 3, "ignores the offset"),
         ([("abc", 3)] * 3, "ignores the offset"),
         ([("ab", None)] * 3, "ignores the offset"),
         ([("a", 3)] * 4, "ignores the offset"),
-        ([("abc", 9), ("", 9), ("", 9), ("", 9)], "is empty, though records were read there"),
-        ([("abc", None), ("", None), ("", None), ("", None)], "is empty, though records were read there"),
+        ([("abc", 9), ("", 9), ("", 9), ("", 9), ("", 9)], "is empty, though records were read there"),
+        ([("abc", None), ("", None), ("", None), ("", None), ("", None)], "is empty, though records were read there"),
         ([("abc", 9), ("cde", 9), REFUSED], "from offset 4 on.*start_param"),
     ],
 )
@@ -200,8 +201,8 @@ def test_a_maximum_is_exact(overlap: int, maximum: int, new: str) -> None:
 def test_a_maximum_beyond_the_end_does_not_bound() -> None:
     """A complete run would be taken for a part."""
     walk = Walk(limit=3, maximum=9, note=str)
-    walk.take("ab", 2)
-    walk.take("b", 2)
+    for page in ("abc", "cd", "d"):
+        walk.take(page, 4)
     assert (walk.finished, walk.bounded) == (True, False)
 
 
@@ -232,14 +233,14 @@ def test_an_early_page_that_does_not_follow_is_asked_for_again() -> None:
 def test_the_paginator_drives_the_walk() -> None:
     """The SDK would not know how far a stream has come."""
     paginator = WalkPaginator(Walk(limit=2, note=str), page_size=2, primary_keys=["id"])
-    for page in (Page([{"id": 1}, {"id": 2}], 2), Page([{"id": 2}], 2)):
+    for page in (Page([{"id": 1}, {"id": 2}], 3), Page([{"id": 2}, {"id": 3}], 3), Page([{"id": 3}], 3)):
         assert not paginator.finished
         paginator.advance(page)
     assert (paginator.finished, paginator.count, list(paginator.new), str(paginator)) == (
         True,
-        2,
+        3,
         [],
-        "WalkPaginator<1>",
+        "WalkPaginator<2>",
     )
 
 
@@ -254,15 +255,15 @@ def test_without_offsets_everything_is_on_one_page() -> None:
 
 def test_records_are_told_apart_by_key_or_by_content() -> None:
     """Records would be taken for others, and left out."""
-    records = [
-        {"id": 1, "a": [1]},
-        {"id": 2, "a": [1]},
-        {"id": 1, "a": {"b": 1, "c": 2}},
-        {"a": {"c": 2, "b": 1}, "id": 1},
-    ]
-    assert identify(records, ["id"], offset=0) == [1, 2, 1, 1]
-    for keys in ([], ["id", "a"], ["a", "id"]):
-        first, second, third, fourth = identify(records, keys, offset=0)
-        assert len({first, second, third}) == 3
-        assert third == fourth
-    assert REFUSED_PAGE.refused
+    first, second = {"id": 1, "a": [1]}, {"id": 2, "a": [1]}
+    third, fourth = {"id": 3, "a": {"b": 1, "c": 2}}, {"a": {"c": 2, "b": 1}, "id": 3}
+    for keys in (["id"], [], ["id", "a"], ["a", "id"]):
+        one, two, three, four = identify([first, second, third, fourth], keys, offset=0)
+        assert len({one, two, three}) == 3
+        assert three == four
+
+
+def test_different_records_with_the_same_key_are_refused() -> None:
+    """All but the first of them would be missing."""
+    with pytest.raises(FatalAPIError, match="numbers 1 and 3 on the page: set primary_keys"):
+        identify([{"id": 1, "a": 1}, {"id": 2}, {"id": 1, "a": 2}], ["id"], offset=0)

@@ -86,11 +86,14 @@ class Change:
 
     after: that data request, or those (a list); or every: each so-manieth; only the
     first `times` of them. at: "read" is the place of a random record served before.
+    move: the records at `at` go to `to`, as an update moves them where the order is by
+    a field that it changes.
     created_at: of inserted records; without it no record made before is newer.
     """
 
-    op: Literal["insert", "delete"]
+    op: Literal["insert", "delete", "move"]
     at: Place = "back"
+    to: Place = "front"
     count: Positive = 1
     created_at: str | None = None
     after: Positive | tuple[Positive, ...] | None = None

@@ -96,14 +96,14 @@ class Collection:
             for number in numbers:
                 text = self._maker.dated(number, created_at)
                 self._given[number] = given(text.decode())
-        return self._put(position, numbers)
+        return self.put(position, numbers)
 
     def insert_texts(self, position: int, texts: Sequence[str]) -> Sequence[int]:
         """Insert records given as JSON text at the position, return their numbers."""
         numbers = range(self._next_given, self._next_given - len(texts), -1)
         self._next_given -= len(texts)
         self._given.update(zip(numbers, map(given, texts), strict=True))
-        return self._put(position, numbers)
+        return self.put(position, numbers)
 
     def delete(self, numbers: Iterable[int]) -> None:
         """Delete the records with these numbers."""
@@ -111,7 +111,8 @@ class Collection:
         self._order = array("q", [n for n in self._order if n not in doomed])
         self._views.clear()
 
-    def _put(self, position: int, numbers: Sequence[int]) -> Sequence[int]:
+    def put(self, position: int, numbers: Sequence[int]) -> Sequence[int]:
+        """Put records at the position, by numbers that are not in use, and return these."""
         if isinstance(self._order, range):
             self._order = array("q", self._order)
         self._order[position:position] = array("q", numbers)

@@ -107,6 +107,12 @@ class Service:
         self.collection.delete(numbers)
         return self._changed("delete", numbers)
 
+    def move(self, numbers: Sequence[int], to: Place) -> list[object]:
+        """Put records elsewhere by their numbers and return their ids."""
+        self.collection.delete(numbers)
+        self.collection.put(self._position(to), numbers)
+        return self._changed("move", numbers)
+
     def chosen(self, at: Place, count: int) -> Sequence[int]:
         """Return the numbers of so many records there, fewer if there are not enough.
 
@@ -194,8 +200,10 @@ class Service:
                 continue
             if change.op == "insert":
                 self.insert(change.at, change.count, change.created_at)
-            else:
+            elif change.op == "delete":
                 self.delete(self.chosen(change.at, change.count))
+            else:
+                self.move(self.chosen(change.at, change.count), change.to)
 
     def _position(self, at: Place) -> int:
         """Return where in the collection to insert."""

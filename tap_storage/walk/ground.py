@@ -9,11 +9,19 @@ from tap_storage.walk.answers import Answer, WalkError, refuse_disorder, refuse_
 from tap_storage.walk.trail import Trail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
 PAGES_REMEMBERED = 16
 MOST_DISORDERS = 4
 """Answers in a row whose known records come in another order than before."""
+CLOSE = 16
+"""Records that may be gone between two by which a page is located."""
+TWO = 2
+TRICKLE = 10
+"""A page with a tenth of what it could hold of new records, or less …"""
+LONG_TRICKLE = 8
+"""… many times in a row: the collection grows while its end is read."""
+LONGEST_TRICKLE = 256
 MOST_RESTARTS = 3
 """Times that all records remembered may be gone."""
 
@@ -50,12 +58,17 @@ class Ground:
         self._first = start if start <= 1 else 0  # an API counts from 0 or from 1; what lies beyond that is skipped
         self._overlap = overlap
         self._unique = unique
+        self._short = False
+        self._tail: list[Hashable] = []
         self._full = True
         self._stated: int | None = None
+        self.irregular = False
+        """Whether a page held less than one before it although more followed."""
         self.hiding = 0
         """Pages that were seen to lack records which the API left out."""
         self._steady = True
         self._restless = False
+        self._trickle = 0
         self._disorders = self._restarts = 0
 
     # Questions about an answer.
@@ -72,6 +85,16 @@ class Ground:
         """Tell whether any record is known."""
         return any(key in self.trail for key in answer.keys)
 
+    def trickles(self) -> bool:
+        """Tell whether the end keeps moving away, a few records at a time. Raises WalkError when it did for long."""
+        if self._trickle > LONGEST_TRICKLE:
+            refuse_restlessness()
+        return self._trickle > LONG_TRICKLE
+
+    def follows(self, answer: Answer, page: Answer) -> Sequence[int]:
+        """Return the places of new records in an answer without a seam, which should follow a page."""
+        return self.unknown(answer) if self._unique or answer.keys == page.keys else range(len(answer.keys))
+
     def leads_on(self, answer: Answer) -> bool:
         """Tell whether any record is unknown, or known to come after the frontier."""
         known = self.known(answer)
@@ -79,8 +102,16 @@ class Ground:
         return len(known) < len(answer.keys) or any(self.trail.place(answer.keys[place]) > frontier for place in known)
 
     def agrees(self, answer: Answer) -> bool:
-        """Tell whether the total is what was read."""
-        return answer.total == self.position + 1 - self._first
+        """Tell whether the total is what was read, and can be believed.
+
+        It has to have promised more when there was more: one that counts the page, or up to its end, always agrees.
+        """
+        promised = self.promised is not None and answer.total != len(answer.keys)
+        return promised and answer.total == self.position + 1 - self._first
+
+    def read_as_promised(self) -> bool:
+        """Tell whether the total that was stated last, and had promised more before, is what was read."""
+        return self.promised is not None and self.total == self.position + 1 - self._first
 
     def lacks(self, answer: Answer) -> bool:
         """Tell whether the total is more than what was read."""
@@ -98,7 +129,21 @@ class Ground:
     def joins(self, answer: Answer) -> bool:
         """Tell whether an answer begins as it should, with the last records read where they were."""
         overlap = self.overlap
-        return answer.offset == self.seam and self.trail.ends_with(answer.keys[:overlap])
+        return answer.offset == self.seam and self._tail[-overlap:] == answer.keys[:overlap]
+
+    def locates(self, answer: Answer) -> bool:
+        """Tell whether an answer shows where it lies, by the known records that it begins with.
+
+        A single one that is not the frontier does not: it may have moved behind records that were not read yet. Two do
+        that were read closely one after the other.
+        """
+        if self.joins(answer) or answer.offset <= self.start or self.largest == 1:
+            return self.knows(answer)
+        ground = list(itertools.takewhile(self.trail.__contains__, answer.keys))
+        if self.trail.frontier in ground:
+            return True
+        before, last = (self.trail.place(key) for key in ground[-2:]) if len(ground) > 1 else (0, 0)
+        return 0 < last - before <= CLOSE
 
     # Where to go on.
 
@@ -126,24 +171,22 @@ class Ground:
 
     def extend(self, answer: Answer, new: Sequence[int]) -> None:
         """Take these records of an answer as following those read."""
-        self.trail.append([answer.keys[place] for place in new])
+        keys = [answer.keys[place] for place in new]
+        self.trail.append(keys)
+        self._remember([*self._tail, *keys])
         self._adopt(answer, new)
 
     def advance(self, answer: Answer) -> bool:
-        """Take in an answer that holds known records, or else the first page again; tell whether any is new."""
+        """Take in an answer that was located; tell whether anything in it is new."""
         if self.joins(answer):
-            new: Sequence[int] = (
-                self.unknown(answer, self.overlap) if self._unique else range(self.overlap, len(answer.keys))
-            )
-            if len(answer.keys) > self.overlap:
-                self.trail.append(answer.keys[self.overlap :])
-            self._disorders = 0
+            new = self._join(answer)
         elif known := self.known(answer):
             new = self._weave(answer, known)
         else:
             self._begin_again()
             new = range(len(answer.keys))
             self.trail.weave(answer.keys, start=0)
+            self._remember(answer.keys)
         self._adopt(answer, new)
         return bool(new)
 
@@ -151,10 +194,11 @@ class Ground:
         """Raise WalkError where fewer records were read than there are, by a total that never changed."""
         if not self._steady:
             self.check_order()
-        elif (self.moved or self._restless) and self.read < self.position + 1 - self.start:
+        elif not self.hiding and (read := self.read + len(self.new)) < self.position + 1 - self.start:
             msg = (
-                f"is the last of {self.total} records, but {self.read} different ones were read while records moved: "
-                "some moved to where it had been read. Add a sort by a field that never changes to params, or run again"
+                f"is the last of {self.total} records, but {read} different ones were read: some moved to where it had "
+                "been read, or share their primary key. Add a sort by a field that never changes to params and run "
+                "again, or correct primary_keys"
             )
             raise WalkError(msg)
 
@@ -169,11 +213,23 @@ class Ground:
             self._steady = self._steady and self.total in (None, total)
             self.total = total
 
+    def _join(self, answer: Answer) -> Sequence[int]:
+        overlap = self.overlap
+        new = self.unknown(answer, overlap) if self._unique else range(overlap, len(answer.keys))
+        if len(answer.keys) > overlap:
+            self.trail.append(answer.keys[overlap:])
+        self._remember([*self._tail, *answer.keys[overlap:]])
+        self._disorders = 0
+        return new
+
+    def _remember(self, keys: Sequence[Hashable]) -> None:
+        """Keep the last keys, repetitions included, for the next seam."""
+        self._tail = list(keys[-max(1, self._overlap) :])
+
     def _weave(self, answer: Answer, known: Sequence[int]) -> Sequence[int]:
         before = self.trail.place(answer.keys[known[0]])
-        # What stands before the first known record was inserted, unless it may be older than the trail.
-        inserted = not self.trail.forgetful or before > self.trail.capacity // 2
-        new = self.unknown(answer, 0 if inserted else known[0])
+        # What precedes all known records of the first page was read before, if anything is forgotten.
+        new = self.unknown(answer, known[0] if self.trail.forgetful else 0)
         ordered = self._is_ordered(answer, known)
         if ordered:
             self._account_for(self.shift(answer), answer)
@@ -182,6 +238,7 @@ class Ground:
         if self._disorders > MOST_DISORDERS:
             refuse_disorder()
         self.trail.weave([answer.keys[place] for place in sorted([*new, *known])], start=before)
+        self._remember(answer.keys)
         return new
 
     def _is_ordered(self, answer: Answer, known: Sequence[int]) -> bool:
@@ -226,9 +283,13 @@ class Ground:
         if not new:
             return
         self.new = new
+        few = max(self.stride // TRICKLE, 1 if self.stride > TWO else 0)
+        self._trickle = self._trickle + 1 if len(new) <= few else 0
+        self.irregular = self.irregular or self._short
+        self._short = size < self.largest
         self.largest = max(self.largest, size)
         self.pages += 1
         if self.lacks(answer):
             self.promised = answer.total
-        if self.pages == 2 and size == self.largest < self.limit:  # noqa: PLR2004
+        if self.pages == TWO and size == self.largest < self.limit:
             self.note(f"The API serves {size} records a page where limit asks for {self.limit}: reading on by {size}")

@@ -22,14 +22,16 @@ def leap(ground: Ground, page: Answer, following: Answer | None, *, step: int = 
     following: the page after it, if it was asked for. step: distance of the pages' offsets, at least.
     """
     while True:
+        ground.trickles()
         size = max(step, ground.largest)
         short = len(page.keys) < ground.largest
-        if short and page.total == ground.promised and ground.agrees(page):
+        if short and ground.agrees(page):
             ground.compare_with_total()
             return
         if following is None:
             following = yield Ask(page.offset + size, size)
-        if not ground.unknown(following):
+        new = ground.follows(following, page)
+        if not new:
             denial = yield from _prove_end(ground, page, following, size)
             if denial is None:
                 return
@@ -39,24 +41,30 @@ def leap(ground: Ground, page: Answer, following: Answer | None, *, step: int = 
         if short or fell:
             # What should have been on that page may have come too late for it, or moved on to it.
             rest = yield Ask(page.offset + (len(page.keys) if short else 0))
-            if new := ground.unknown(rest):
-                ground.extend(rest, new)
+            if found := ground.unknown(rest):
+                ground.extend(rest, found)
                 page, following = rest, None
                 continue
             following = yield Ask(following.offset)
-        if new := ground.unknown(following):
+            new = ground.unknown(following)
+        if new:
             ground.extend(following, new)
         page, following = following, None
 
 
 def _prove_end(ground: Ground, page: Answer, following: Answer, size: int) -> Denial:
     """Nothing new follows a page: return None if this is the end, else an answer, taken in, that denies it."""
-    if ground.agrees(following) and following.total != len(following.keys):
+    if ground.agrees(following):
         ground.compare_with_total()
         return None
-    again = yield Ask(ground.position if following.refused else page.offset)
-    if again.refused or (following.refused and ground.unknown(again)):
-        refuse_ceiling(following.offset)
+    short = len(page.keys) < ground.largest
+    again = yield Ask(page.offset + len(page.keys) if short else following.offset)
+    lacks = ground.lacks(page) or ground.lacks(following)
+    if not ground.unknown(again) and (lacks or following.refused):
+        again = yield Ask(ground.position)
+        unproven = lacks and len(again.keys) == ground.largest and not ground.unknown(again)
+        if not again.keys or unproven or (following.refused and ground.unknown(again)):
+            refuse_ceiling(following.offset)
     if new := ground.unknown(again):
         ground.extend(again, new)
         return again

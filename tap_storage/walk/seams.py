@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_ceiling, refuse_ignored_offset
-from tap_storage.walk.strides import look_further
+from tap_storage.walk.answers import Answer, Ask, refuse_ceiling
+from tap_storage.walk.ends import believe_nothing, outrun, prove_end
 
 if TYPE_CHECKING:
-    from tap_storage.walk.answers import Denial, Finding, Walking
+    from tap_storage.walk.answers import Finding, Walking
     from tap_storage.walk.ground import Ground
 
+MOST_RESTLESS = 8
+"""Answers in a row without a new record, after which a page that is not full will do to prove the end."""
 MOST_SILENCES = 3
 """Times that nothing is served at an offset where a record was read, and is found again further ahead."""
 
@@ -30,6 +32,8 @@ def follow(ground: Ground, answer: Answer) -> Walking:
     search = Search(ground)
     following: Answer | None = answer
     while following:
+        if following.refused and ground.read_as_promised():
+            return  # a window of the API's ends with the collection
         if following.early and not ground.joins(following):
             following = yield Ask(following.offset)  # what is late to tell of a change must not deny an earlier one
             continue
@@ -38,10 +42,14 @@ def follow(ground: Ground, answer: Answer) -> Walking:
             return
         expected = ground.joins(located)
         shift = 0 if expected else ground.shift(located)
+        full = len(located.keys) == ground.largest
         if ground.advance(located):
-            following = yield Ask(ground.seam, ground.stride if expected else 0)
-        elif len(located.keys) == 1:
-            following = yield from _prove_end(ground, search, located)
+            if ground.trickles() and not full:
+                following = yield from outrun(ground)
+            else:
+                following = yield Ask(ground.seam, ground.stride if expected else 0)
+        elif len(located.keys) == 1 or (ground.idle > MOST_RESTLESS and not full and not ground.irregular):
+            following = yield from prove_end(ground, search, located)
         else:
             following = yield Ask(ground.position + search.drift(shift))
 
@@ -61,17 +69,14 @@ class Search:
         ground = self.ground
         back = 1
         silent = None
-        self._searched = not ground.knows(answer)
-        while not ground.knows(answer):
+        self._searched = not ground.locates(answer)
+        while not ground.locates(answer):
             if answer.refused:
                 refuse_ceiling(answer.offset)
             if not answer.keys:
                 silent = answer.offset
             if answer.offset <= ground.start:
-                if not answer.keys and answer.total != 0:
-                    msg = "is empty, though records were read there: run again"
-                    raise WalkError(msg)
-                return answer
+                return answer if answer.keys else (yield from believe_nothing(answer))
             answer = yield Ask(ground.position - back)
             back *= 2
         if silent is not None and len(answer.keys) == ground.largest and not ground.shift(answer):
@@ -93,35 +98,3 @@ class Search:
         self._silent_after = self.ground.pages
         if self._silences > MOST_SILENCES:
             refuse_ceiling(offset)
-
-
-def _prove_end(ground: Ground, search: Search, alone: Answer) -> Denial:
-    """A page holds the frontier and nothing else: return None if this is the end, else the answer that denies it."""
-    if ground.largest > 1 and ground.agrees(alone):
-        ground.compare_with_total()
-        return None
-    beyond = yield Ask(ground.position + 1)
-    unseen = ground.unknown(beyond)
-    if ground.knows(beyond) and ground.leads_on(beyond):
-        return beyond
-    if beyond.keys == alone.keys and ground.largest == 1:
-        yield from _test_single_record(ground, beyond)
-    again = yield from search.locate((yield Ask(ground.position)))
-    if unseen and (again.offset, again.keys) == (alone.offset, alone.keys):
-        # Pages of one record, or hidden ones in between: contiguous, as the frontier was there all the time.
-        follower = yield Ask(ground.position + 1)
-        if follower.keys == beyond.keys:
-            ground.extend(follower, ground.unknown(follower))
-        return follower
-    if unseen or ground.unknown(again) or not again.keys or again.keys[-1] != ground.trail.frontier:
-        return again
-    ground.check_order()
-    return (yield from look_further(ground, alone, ground.position + ground.largest, ground.largest))
-
-
-def _test_single_record(ground: Ground, repeated: Answer) -> Walking:
-    """The only record so far came again at the next offset: an API that repeats its last page, or ignores offsets?"""
-    far = repeated if ground.limit == 1 else (yield Ask(ground.position + ground.limit))
-    doubtful = ground.lacks(far) or (ground.limit == 1 and not ground.agrees(far))
-    if far.keys == repeated.keys and doubtful:
-        refuse_ignored_offset()

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from tap_storage.walk.answers import Answer, Denial
     from tap_storage.walk.ground import Ground
 
-MOST_STRIDES = 4
+MOST_STRIDES = 16
 """Pages looked at behind an empty one …"""
-MOST_STRIDES_IN_THE_DARK = 64
+MOST_STRIDES_IN_THE_DARK = 48
 """… and where the API was seen to leave records out of two pages, and its total promises more."""
 TWICE = 2
 
@@ -27,13 +27,12 @@ def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Denial
         return None
     promised = min(MOST_STRIDES_IN_THE_DARK, (ground.reach - offset) // size + 1)
     for _ in range(max(MOST_STRIDES, promised if hides else 0)):
-        ground.idle = 0  # this search has its own end
         beyond = yield Ask(offset)
         if new := ground.unknown(beyond):
             if ground.knows(beyond):
                 return beyond
             before = yield Ask(offset - size)
-            if before.keys:
+            if ground.unknown(before):
                 return before
             beyond = yield Ask(offset)
             if new := ground.unknown(beyond):

@@ -69,11 +69,6 @@ class Trail:
         """Return how many keys come before this one, which must be known."""
         return next(place for place, known in enumerate(self._keys) if known == key)
 
-    def ends_with(self, keys: Sequence[Hashable]) -> bool:
-        """Tell whether these, at least one, are the last keys, and the frontier the last of them."""
-        last = [key for key, _ in zip(reversed(self._keys), keys, strict=False)]
-        return bool(keys) and last[::-1] == list(keys) and self.frontier == keys[-1]
-
     def _trim(self) -> None:
         keys = list(self._keys)
         read = self.place(self.frontier) + 1

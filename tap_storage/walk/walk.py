@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tap_storage.walk.alignment import find_alignment
-from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_restlessness
+from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_ignored_offset, refuse_restlessness
 from tap_storage.walk.ground import Ground
 from tap_storage.walk.leaps import leap
 from tap_storage.walk.seams import follow
@@ -134,25 +134,44 @@ class Walk:
             return
         # An API that repeats its last page past the end is none that ignores offsets.
         again = yield Ask(ground.position)
+        if again.keys == first.keys and ground.lacks(again):
+            refuse_ignored_offset()
         latest = (yield from find_alignment(ground, first, second)) if again.keys == first.keys else again
         yield from leap(ground, first, None, step=0 if isinstance(latest, Answer) else latest)
 
     def _take_first(self) -> Denial:
-        """Return the first page, None where there is none."""
+        """Return the first page, taken in; None where there is none."""
         ground = self._ground
-        strides = (ground.start + ground.limit * each for each in range(1, MOST_STRIDES + 1))
-        for asked, offset in enumerate((ground.start, ground.start, *strides)):
+        size = ground.limit
+        offset = ground.start
+        answer = yield Ask(offset)
+        if not answer.keys and answer.total != 0:
             answer = yield Ask(offset)
-            if answer.keys:
-                ground.extend(answer, range(len(answer.keys)))
-                return answer
-            if answer.total == 0 or (asked and not ground.total):
+        while not answer.keys and offset < ground.start + MOST_STRIDES * size:
+            if not ground.total:
                 return None
-        msg = (
-            f"is empty like those before it, though the API states a total of {ground.total}: "
-            "check params, initial_offset and total_path, or run again"
-        )
-        raise WalkError(msg)
+            offset += size
+            answer = yield Ask(offset)
+        if not answer.keys:
+            msg = (
+                f"is empty like those before it, though the API states a total of {ground.total}: "
+                "check params, initial_offset and total_path, or run again"
+            )
+            raise WalkError(msg)
+        # What was empty before may have been so for once, or have held fewer records than were asked for.
+        while offset > ground.start:
+            offset = max(ground.start, offset - len(answer.keys))
+            before = yield Ask(offset)
+            if not before.keys:
+                offset = answer.offset
+                break
+            answer = before
+        if self._ask.offset != answer.offset:
+            answer = yield Ask(answer.offset)
+        if not answer.keys:
+            refuse_restlessness()
+        ground.extend(answer, range(len(answer.keys)))
+        return answer
 
 
 def _repeats(first: Answer, second: Answer) -> bool:

@@ -1,0 +1,84 @@
+"""When a walk with seams may end: what the last pages must show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_ignored_offset
+from tap_storage.walk.strides import look_further
+
+if TYPE_CHECKING:
+    from tap_storage.walk.answers import Denial, Finding, Walking
+    from tap_storage.walk.ground import Ground
+    from tap_storage.walk.seams import Search
+
+
+def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: PLR0911 (one for each denial)
+    """A page holds nothing behind the frontier: return None if this is the end, else the answer that denies it."""
+    if ground.largest > 1 and ground.agrees(last):
+        ground.compare_with_total()
+        return None
+    frontier, position = ground.trail.frontier, ground.position
+    beyond = yield Ask(position + 1)
+    unseen = ground.unknown(beyond)
+    if ground.knows(beyond) and ground.leads_on(beyond):
+        return beyond
+    if beyond.keys == last.keys and ground.largest == 1:
+        yield from _test_single_record(ground, beyond)
+    again = yield Ask(position)
+    if not unseen and again.keys[:1] == [frontier] and ground.unknown(again):
+        ground.advance(again)  # added since: when there was nothing beyond it, the frontier was the last
+        return None
+    again = yield from search.locate(again)
+    if unseen and (again.offset, again.keys) == (last.offset, last.keys):
+        # Pages of one record, or hidden ones in between: contiguous, as the frontier was there all the time.
+        follower = yield Ask(position + 1)
+        if follower.keys == beyond.keys:
+            ground.extend(follower, ground.unknown(follower))
+        return follower
+    shrunk = not ground.irregular and len(again.keys) < ground.largest and ground.shift(again) <= 0
+    ends = again.keys[-1:] == [frontier] or shrunk
+    if unseen or ground.unknown(again) or not again.keys or not ends:
+        return again
+    ground.advance(again)
+    if ground.largest == 1:
+        beyond = yield Ask(ground.position + 1)  # where pages hold one record, one empty answer says nothing
+        if ground.unknown(beyond):
+            return beyond
+    ground.check_order()
+    return (yield from look_further(ground, last, ground.position + ground.largest, ground.largest))
+
+
+def outrun(ground: Ground) -> Denial:
+    """The end moves on as fast as it is read: return None if all was read that was there before, else an answer.
+
+    What was added since the last answer is about as much as was added before it; when there is nothing beyond that, all
+    that can be missing stands on the page that begins with the frontier.
+    """
+    frontier, position = ground.trail.frontier, ground.position
+    beyond = yield Ask(position + 1 + len(ground.new))
+    if beyond.keys:
+        return (yield Ask(ground.seam))
+    again = yield Ask(position)
+    if again.keys[:1] != [frontier]:
+        return again
+    if new := ground.unknown(again):
+        ground.extend(again, new)
+    return None
+
+
+def believe_nothing(answer: Answer) -> Finding:
+    """Where records were read, there is nothing: return an answer if a total says so too, and says it again."""
+    again = yield Ask(answer.offset)
+    if not again.keys and (answer.total, again.total) != (0, 0):
+        msg = "is empty, though records were read there: run again"
+        raise WalkError(msg)
+    return again
+
+
+def _test_single_record(ground: Ground, repeated: Answer) -> Walking:
+    """The only record so far came again at the next offset: an API that repeats its last page, or ignores offsets?"""
+    far = repeated if ground.limit == 1 else (yield Ask(ground.position + ground.limit))
+    doubtful = ground.lacks(far) or (ground.limit == 1 and not ground.agrees(far))
+    if far.keys == repeated.keys and doubtful:
+        refuse_ignored_offset()
