@@ -37,7 +37,7 @@ def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: 
             ground.extend(follower, ground.unknown(follower))
         return follower
     shrunk = not ground.irregular and len(again.keys) < ground.largest and ground.shift(again) <= 0
-    ends = again.keys[-1:] == [frontier] or shrunk
+    ends = (again.keys[-1:] == [frontier] or shrunk) and not (beyond.keys and len(last.keys) > 1)
     if unseen or ground.unknown(again) or not again.keys or not ends:
         return again
     ground.advance(again)

@@ -91,6 +91,10 @@ class Ground:
             refuse_restlessness()
         return self._trickle > LONG_TRICKLE
 
+    def is_restless(self) -> bool:
+        """Tell whether the frontier has been last for long, on pages that are to be trusted, but never stood still."""
+        return self.idle > LONG_TRICKLE and not self.irregular
+
     def follows(self, answer: Answer, page: Answer) -> Sequence[int]:
         """Return the places of new records in an answer without a seam, which should follow a page."""
         return self.unknown(answer) if self._unique or answer.keys == page.keys else range(len(answer.keys))

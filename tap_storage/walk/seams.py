@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tap_storage.walk.answers import Finding, Walking
     from tap_storage.walk.ground import Ground
 
-MOST_RESTLESS = 8
-"""Answers in a row without a new record, after which a page that is not full will do to prove the end."""
 MOST_SILENCES = 3
 """Times that nothing is served at an offset where a record was read, and is found again further ahead."""
 
@@ -48,7 +46,7 @@ def follow(ground: Ground, answer: Answer) -> Walking:
                 following = yield from outrun(ground)
             else:
                 following = yield Ask(ground.seam, ground.stride if expected else 0)
-        elif len(located.keys) == 1 or (ground.idle > MOST_RESTLESS and not full and not ground.irregular):
+        elif len(located.keys) == 1 or (ground.is_restless() and not full):
             following = yield from prove_end(ground, search, located)
         else:
             following = yield Ask(ground.position + search.drift(shift))

@@ -30,7 +30,7 @@ class Trail:
 
     def append(self, keys: Sequence[Hashable]) -> None:
         """Add the keys, at least one, that follow the frontier; the last becomes it."""
-        if self._keys and next(reversed(self._keys)) != self.frontier:
+        if self._keys and not self.at_its_end:
             self.weave(keys, start=self.place(self.frontier) + 1)
             return
         for key in keys:
@@ -64,6 +64,11 @@ class Trail:
         self.frontier = keys[-1]
         self._keys = woven
         self._trim()
+
+    @property
+    def at_its_end(self) -> bool:
+        """Whether nothing is remembered ahead of the frontier."""
+        return next(reversed(self._keys)) == self.frontier
 
     def place(self, key: Hashable) -> int:
         """Return how many keys come before this one, which must be known."""
