@@ -90,7 +90,7 @@ def test_a_burst_of_more_than_a_page_loses_nothing(tap: Tap, api: FakeAPI, told:
     run = read_while(tap, api, told, records=1_000, total=total)
     assert_nothing_lost(run, api)
     assert_each_once(run)
-    if "back" not in told:
+    if "front" in told or "read" in told:
         assert verdict(run)["rows_moved"] > 0
 
 

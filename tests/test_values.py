@@ -155,12 +155,21 @@ def test_a_primary_key_may_be_an_object_or_a_list(tap: Tap, api: FakeAPI, total:
     assert (run.status, [record["metadata"] for record in run.records]) == (0, keys)
 
 
-def test_a_key_that_comes_twice_on_a_page_is_copied_twice(tap: Tap, api: FakeAPI) -> None:
-    """The newer of two versions of a record could be left out."""
-    records = [{"id": f"id {number - (number % 50 == 10)}", "name": f"{number}"} for number in range(250)]
-    api.replace(json.dumps(records))
+def test_different_records_with_the_same_key_are_refused(tap: Tap, api: FakeAPI) -> None:
+    """All but one of them would be missing, wherever they stand on different pages."""
+    api.replace(json.dumps([{"id": f"id {number // 2}", "name": f"{number}"} for number in range(250)]))
     run = tap(settings(api))
-    assert (run.status, run.records) == (0, records)
+    assert (run.status, run.records) == (1, [])
+    assert "numbers 1 and 2 on the page" in run.errors[0]
+    assert "primary_keys" in run.errors[0]
+
+
+def test_a_key_that_comes_again_on_another_page_fails_a_run_that_the_total_judges(tap: Tap, api: FakeAPI) -> None:
+    """A record would be missing that shares its key with one read before."""
+    api.replace(json.dumps([{"id": number % 150, "name": f"{number}"} for number in range(151)]))
+    run = tap(settings(api))
+    assert run.status == 1
+    assert "primary_keys" in run.errors[0]
 
 
 def test_a_page_of_many_megabytes_arrives_whole(tap: Tap, api: FakeAPI) -> None:

@@ -134,7 +134,7 @@ class Walk:
             return
         # An API that repeats its last page past the end is none that ignores offsets.
         again = yield Ask(ground.position)
-        if again.keys == first.keys and ground.lacks(again):
+        if again.keys == first.keys and again.total != len(first.keys) < ground.limit:
             refuse_ignored_offset()
         latest = (yield from find_alignment(ground, first, second)) if again.keys == first.keys else again
         yield from leap(ground, first, None, step=0 if isinstance(latest, Answer) else latest)
