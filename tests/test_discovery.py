@@ -87,9 +87,9 @@ def test_metrics_count_requests_and_records(tap: Tap, api: FakeAPI) -> None:
     log = tap(settings(api)).stderr
     points = [json.loads(line.split("METRIC: ")[1]) for line in log.splitlines() if "METRIC: " in line]
     counted = {point["metric"]: point["value"] for point in points if point["type"] == "counter"}
-    assert counted == {"http_request_count": 3, "record_count": 250}
+    assert counted == {"http_request_count": 4, "record_count": 250}
     durations = [point for point in points if point["metric"] == "http_request_duration"]
-    assert [point["tags"]["http_status_code"] for point in durations] == [200, 200, 200]
+    assert [point["tags"]["http_status_code"] for point in durations] == [200] * 4
 
 
 def test_stream_maps_and_flattening_apply(tap: Tap, api: FakeAPI) -> None:

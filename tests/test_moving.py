@@ -47,7 +47,7 @@ def assert_each_once(run: Run) -> None:
 
 STEADY = [
     f"{op} 1 {at} every {number}"
-    for op, at, number in itertools.product(("delete", "insert"), ("front", "read", "random", "back"), (1, 2, 3))
+    for op, at, number in itertools.product(("delete", "insert"), ("front", "read", "random", "back"), (1, 3))
 ]
 
 
@@ -167,3 +167,22 @@ def test_the_remedy_for_an_unstable_order_works(tap: Tap, api: FakeAPI) -> None:
     api.behave(sort="unstable")
     run = tap(settings(api, params={"sort": "id"}))
     assert (run.status, run.ids) == (0, [record["id"] for record in api.records()])
+
+
+@TOTAL
+def test_read_records_that_are_updated_and_move_to_the_end_lose_nothing(tap: Tap, api: FakeAPI, total: str) -> None:
+    """With a sort by `updated_at`, records would be taken for read ground where others were not read yet."""
+    api.reset(records=600)
+    api.behave(total=total, changes=[{"op": "move", "at": "read", "to": "back", "every": 3}], faults=[FENCE])
+    run = tap(settings(api))
+    assert_nothing_lost(run, api)
+
+
+@pytest.mark.parametrize("to", ["front", "read"])
+def test_records_that_move_to_read_ground_are_given_away_by_the_total(tap: Tap, api: FakeAPI, to: str) -> None:
+    """They would be missing, with exit status 0: no reader of offsets can see them there."""
+    api.behave(changes=[{"op": "move", "at": "back", "to": to, "every": 2}])
+    run = tap(settings(api))
+    assert api.survivors() - set(run.ids) != set()
+    assert (run.status, verdict(run)["verdict"], run.bookmark) == (1, "incomplete", None)
+    assert "Add a sort by a field that never changes to params" in run.errors[0]

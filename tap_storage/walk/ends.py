@@ -8,6 +8,8 @@ from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_ignored_offs
 from tap_storage.walk.strides import look_further
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from tap_storage.walk.answers import Denial, Finding, Walking
     from tap_storage.walk.ground import Ground
     from tap_storage.walk.seams import Search
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
 
 def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: PLR0911 (one for each denial)
     """A page holds nothing behind the frontier: return None if this is the end, else the answer that denies it."""
-    if ground.largest > 1 and ground.agrees(last):
+    alone = len(last.keys) == 1
+    # Where the frontier never stands still, a total that does is none.
+    if ground.largest > 1 and ground.agrees(last) and (alone or not ground.steady):
         ground.compare_with_total()
         return None
     frontier, position = ground.trail.frontier, ground.position
@@ -36,9 +40,7 @@ def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: 
         if follower.keys == beyond.keys:
             ground.extend(follower, ground.unknown(follower))
         return follower
-    shrunk = not ground.irregular and len(again.keys) < ground.largest and ground.shift(again) <= 0
-    ends = (again.keys[-1:] == [frontier] or shrunk) and not (beyond.keys and len(last.keys) > 1)
-    if unseen or ground.unknown(again) or not again.keys or not ends:
+    if unseen or not _ends(ground, again, frontier, beyond, alone=alone):
         return again
     ground.advance(again)
     if ground.largest == 1:
@@ -47,6 +49,17 @@ def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: 
             return beyond
     ground.check_order()
     return (yield from look_further(ground, last, ground.position + ground.largest, ground.largest))
+
+
+def _ends(ground: Ground, again: Answer, frontier: Hashable, beyond: Answer, *, alone: bool) -> bool:
+    """Tell whether nothing new follows the frontier, which was the last record before and had nothing beyond it."""
+    if not again.keys or ground.unknown(again):
+        return False
+    if again.keys[-1] == frontier and (alone or not beyond.keys):
+        return True
+    # A page that is not full, of an API that fills its pages, shows the end though the frontier itself has moved.
+    room = not ground.irregular and not beyond.keys and len(again.keys) < ground.largest
+    return room and (frontier in again.keys or ground.shift(again) <= 0)
 
 
 def outrun(ground: Ground) -> Denial:

@@ -49,6 +49,8 @@ class Ground:
         """By how many places records were seen to move, all in all."""
         self.total: int | None = None
         """The collection's size as the API stated it last."""
+        self.steady = True
+        """Whether it never stated another."""
         self.promised: int | None = None
         """What it stated last while there was more to come."""
         self.new: Sequence[int] = ()
@@ -66,7 +68,6 @@ class Ground:
         """Whether a page held less than one before it although more followed."""
         self.hiding = 0
         """Pages that were seen to lack records which the API left out."""
-        self._steady = True
         self._restless = False
         self._trickle = 0
         self._disorders = self._restarts = 0
@@ -196,7 +197,7 @@ class Ground:
 
     def compare_with_total(self) -> None:
         """Raise WalkError where fewer records were read than there are, by a total that never changed."""
-        if not self._steady:
+        if not self.steady:
             self.check_order()
         elif not self.hiding and (read := self.read + len(self.new)) < self.position + 1 - self.start:
             msg = (
@@ -214,7 +215,7 @@ class Ground:
     def hear(self, total: int | None) -> None:
         """Take in the total of an answer."""
         if total is not None:
-            self._steady = self._steady and self.total in (None, total)
+            self.steady = self.steady and self.total in (None, total)
             self.total = total
 
     def _join(self, answer: Answer) -> Sequence[int]:
