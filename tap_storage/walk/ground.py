@@ -261,7 +261,7 @@ class Ground:
                 f"Records moved by {shift:+d} while they were read: seen at offset {answer.offset}, "
                 f"after the page at offset {self.seam} was asked for"
             )
-        elif shift:
+        elif shift and self.unknown(answer):
             self.hiding += 1
             if self.hiding == 1:
                 self.note(
