@@ -19,7 +19,7 @@ def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: 
     """A page holds nothing behind the frontier: return None if this is the end, else the answer that denies it."""
     alone = len(last.keys) == 1
     # Where the frontier never stands still, a total that does is none.
-    if ground.largest > 1 and ground.agrees(last) and (alone or not ground.steady):
+    if ground.largest > 1 and ground.agrees(last) and (alone or not ground.totals.steady):
         ground.compare_with_total()
         return None
     frontier, position = ground.trail.frontier, ground.position

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from tap_storage.walk.answers import Answer, WalkError, refuse_disorder, refuse_restlessness
+from tap_storage.walk.totals import Totals
 from tap_storage.walk.trail import Trail
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Ground:
         self.limit = limit
         self.note = note
         self.trail = Trail(PAGES_REMEMBERED * limit)
+        self.totals = Totals(start)
         self.position = start
         """Where the frontier, the last record read, was seen last."""
         self.largest = 0
@@ -47,17 +49,10 @@ class Ground:
         self.read = 0
         self.moved = 0
         """By how many places records were seen to move, all in all."""
-        self.total: int | None = None
-        """The collection's size as the API stated it last."""
-        self.steady = True
-        """Whether it never stated another."""
-        self.promised: int | None = None
-        """What it stated last while there was more to come."""
         self.new: Sequence[int] = ()
         """The places of new records in the answer taken last."""
         self.idle = 0
         """Answers without any since."""
-        self._first = start if start <= 1 else 0  # an API counts from 0 or from 1; what lies beyond that is skipped
         self._overlap = overlap
         self._unique = unique
         self._short = False
@@ -107,20 +102,12 @@ class Ground:
         return len(known) < len(answer.keys) or any(self.trail.place(answer.keys[place]) > frontier for place in known)
 
     def agrees(self, answer: Answer) -> bool:
-        """Tell whether the total is what was read, and can be believed.
-
-        It has to have promised more when there was more: one that counts the page, or up to its end, always agrees.
-        """
-        promised = self.promised is not None and answer.total != len(answer.keys)
-        return promised and answer.total == self.position + 1 - self._first
-
-    def read_as_promised(self) -> bool:
-        """Tell whether the total that was stated last, and had promised more before, is what was read."""
-        return self.promised is not None and self.total == self.position + 1 - self._first
+        """Tell whether the frontier is the last record by an answer's total."""
+        return self.totals.agrees(answer, self.position)
 
     def lacks(self, answer: Answer) -> bool:
-        """Tell whether the total is more than what was read."""
-        return answer.total is not None and answer.total > self.position + 1 - self._first
+        """Tell whether there is more behind the frontier by an answer's total."""
+        return self.totals.lacks(answer, self.position)
 
     def shift(self, answer: Answer) -> int:
         """Return by how many places the last known record of an answer stands elsewhere than it should."""
@@ -167,11 +154,6 @@ class Ground:
         """The distance between the offsets of pages that share records."""
         return self.largest - self.overlap
 
-    @property
-    def reach(self) -> int:
-        """The offset behind the last one that the total promises."""
-        return self._first + (self.total or 0)
-
     # What an answer adds.
 
     def extend(self, answer: Answer, new: Sequence[int]) -> None:
@@ -197,13 +179,13 @@ class Ground:
 
     def compare_with_total(self) -> None:
         """Raise WalkError where fewer records were read than there are, by a total that never changed."""
-        if not self.steady:
+        if not self.totals.steady:
             self.check_order()
         elif not self.hiding and (read := self.read + len(self.new)) < self.position + 1 - self.start:
             msg = (
-                f"is the last of {self.total} records, but {read} different ones were read: some moved to where it had "
-                "been read, or share their primary key. Add a sort by a field that never changes to params and run "
-                "again, or correct primary_keys"
+                f"is the last of {self.totals.latest} records, but {read} different ones were read: some moved to "
+                "where it had been read, or share their primary key. Add a sort by a field that never changes to params and "
+                "run again, or correct primary_keys"
             )
             raise WalkError(msg)
 
@@ -211,12 +193,6 @@ class Ground:
         """Raise WalkError where known records ever came in another order, so that unknown ones may have, too."""
         if self._restless:
             refuse_disorder()
-
-    def hear(self, total: int | None) -> None:
-        """Take in the total of an answer."""
-        if total is not None:
-            self.steady = self.steady and self.total in (None, total)
-            self.total = total
 
     def _join(self, answer: Answer) -> Sequence[int]:
         overlap = self.overlap
@@ -294,7 +270,6 @@ class Ground:
         self._short = size < self.largest
         self.largest = max(self.largest, size)
         self.pages += 1
-        if self.lacks(answer):
-            self.promised = answer.total
+        self.totals.compare(answer, self.position)
         if self.pages == TWO and size == self.largest < self.limit:
             self.note(f"The API serves {size} records a page where limit asks for {self.limit}: reading on by {size}")

@@ -30,7 +30,7 @@ def follow(ground: Ground, answer: Answer) -> Walking:
     search = Search(ground)
     following: Answer | None = answer
     while following:
-        if following.refused and ground.read_as_promised():
+        if following.refused and ground.totals.agreed(ground.position):
             return  # a window of the API's ends with the collection
         if following.early and not ground.joins(following):
             following = yield Ask(following.offset)  # what is late to tell of a change must not deny an earlier one

@@ -25,7 +25,7 @@ def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Denial
     hides = ground.hiding >= TWICE
     if not (ground.lacks(last) or hides):
         return None
-    promised = min(MOST_STRIDES_IN_THE_DARK, (ground.reach - offset) // size + 1)
+    promised = min(MOST_STRIDES_IN_THE_DARK, (ground.totals.reach - offset) // size + 1)
     for _ in range(max(MOST_STRIDES, promised if hides else 0)):
         beyond = yield Ask(offset)
         if new := ground.unknown(beyond):

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 class Trail:
     """What a walk remembers: keys up to the frontier, and those ahead of it while it reads known ground again.
 
-    capacity: the most keys kept behind the frontier; twice as many are kept ahead. Those furthest away go first.
+    capacity: keys kept behind the frontier at least; no more than twice as many on either side of it. Those that are
+    furthest away go first.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -37,9 +38,9 @@ class Trail:
             self._keys.pop(key, None)  # a record that moved to the end is remembered there
             self._keys[key] = None
         self.frontier = keys[-1]
-        for _ in range(len(self._keys) - self.capacity):
+        if len(self._keys) > 2 * self.capacity:  # many at once: the first key of a dict is slow to find after deletions
             self.forgetful = True
-            del self._keys[next(iter(self._keys))]
+            self._keys = dict.fromkeys(list(self._keys)[-self.capacity :])
 
     def weave(self, keys: Sequence[Hashable], *, start: int) -> None:
         """Put the keys of a page where they belong; the last becomes the frontier.

@@ -64,7 +64,7 @@ class Walk:
     @property
     def total(self) -> int | None:
         """The collection's size as the API stated it last."""
-        return self._ground.total
+        return self._ground.totals.latest
 
     @property
     def moved(self) -> int:
@@ -93,7 +93,7 @@ class Walk:
         answer = Answer(self.offset, list(keys), total, early, refused)
         ground = self._ground
         ground.new = ()
-        ground.hear(answer.total)
+        ground.totals.hear(answer)
         try:
             self._ask = self._walking.send(answer)
         except StopIteration:
@@ -148,13 +148,13 @@ class Walk:
         if not answer.keys and answer.total != 0:
             answer = yield Ask(offset)
         while not answer.keys and offset < ground.start + MOST_STRIDES * size:
-            if not ground.total:
+            if not ground.totals.latest:
                 return None
             offset += size
             answer = yield Ask(offset)
         if not answer.keys:
             msg = (
-                f"is empty like those before it, though the API states a total of {ground.total}: "
+                f"is empty like those before it, though the API states a total of {ground.totals.latest}: "
                 "check params, initial_offset and total_path, or run again"
             )
             raise WalkError(msg)
