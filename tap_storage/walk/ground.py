@@ -184,8 +184,8 @@ class Ground:
         elif not self.hiding and (read := self.read + len(self.new)) < self.position + 1 - self.start:
             msg = (
                 f"is the last of {self.totals.latest} records, but {read} different ones were read: some moved to "
-                "where it had been read, or share their primary key. Add a sort by a field that never changes to params and "
-                "run again, or correct primary_keys"
+                "where it had been read, or share their primary key. Add a sort by a field that never changes to "
+                "params and run again, or correct primary_keys"
             )
             raise WalkError(msg)
 
