@@ -56,6 +56,13 @@ class Run:
         return value
 
     @property
+    def verdict(self) -> dict[str, Any]:
+        """The fields of the one verdict that was logged."""
+        (line,) = (line for line in self.stderr.splitlines() if "VERDICT: " in line)
+        fields: dict[str, Any] = json.loads(line.split("VERDICT: ")[1])
+        return fields
+
+    @property
     def errors(self) -> list[str]:
         """The text of each line that was logged as an error."""
         return self._logged("ERROR")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.running import settings
-from tests.test_verdict import verdict
 
 if TYPE_CHECKING:
     from demo.control import FakeAPI
@@ -34,7 +33,7 @@ def read_while(tap: Tap, api: FakeAPI, *changes: str, records: int, total: str, 
 
 def assert_nothing_lost(run: Run, api: FakeAPI) -> None:
     """Assert that a run ended well, with each record that was there all the time, and with none that never was."""
-    assert (run.status, run.errors, verdict(run)["verdict"]) == (0, [], "complete")
+    assert (run.status, run.errors, run.verdict["verdict"]) == (0, [], "complete")
     assert api.survivors() - set(run.ids) == set()
     assert set(run.ids) - api.ever() == set()
 
@@ -42,7 +41,7 @@ def assert_nothing_lost(run: Run, api: FakeAPI) -> None:
 def assert_each_once(run: Run) -> None:
     """Assert that no record was emitted twice, and that the log and the verdict agree on whether records moved."""
     assert len(run.ids) == len(set(run.ids))
-    assert (verdict(run)["rows_moved"] > 0) == ("Records moved by" in run.stderr)
+    assert (run.verdict["rows_moved"] > 0) == ("Records moved by" in run.stderr)
 
 
 STEADY = [
@@ -59,7 +58,7 @@ def test_a_change_after_every_few_requests_loses_nothing(tap: Tap, api: FakeAPI,
     assert_nothing_lost(run, api)
     assert_each_once(run)
     if "front" in told or "read" in told:
-        assert verdict(run)["rows_moved"] > 0
+        assert run.verdict["rows_moved"] > 0
 
 
 BOTH = [
@@ -91,7 +90,7 @@ def test_a_burst_of_more_than_a_page_loses_nothing(tap: Tap, api: FakeAPI, told:
     assert_nothing_lost(run, api)
     assert_each_once(run)
     if "front" in told or "read" in told:
-        assert verdict(run)["rows_moved"] > 0
+        assert run.verdict["rows_moved"] > 0
 
 
 GONE: list[tuple[tuple[str, ...], int]] = [
@@ -124,13 +123,13 @@ def test_records_that_move_while_the_end_is_proven_are_read_and_told_of(
     assert_nothing_lost(run, api)
     assert_each_once(run)
     came_in_time = any(entry["request"] < len(api.requests()) for entry in api.changes())
-    assert verdict(run)["rows_moved"] == 5 * came_in_time
+    assert run.verdict["rows_moved"] == 5 * came_in_time
 
 
 @TOTAL
 def test_an_insertion_of_more_than_is_remembered_is_read_again(tap: Tap, api: FakeAPI, total: str) -> None:
     """What the walk cannot recognise any more would be missing."""
-    run = read_while(tap, api, "insert 400 front after 30", records=1_000, total=total, limit=10)
+    run = read_while(tap, api, "insert 800 front after 60", records=1_000, total=total, limit=10)
     assert_nothing_lost(run, api)
     assert run.stderr.count("reading again from offset 0") == 1
 
@@ -138,7 +137,7 @@ def test_an_insertion_of_more_than_is_remembered_is_read_again(tap: Tap, api: Fa
 @TOTAL
 def test_a_deletion_of_all_that_is_remembered_is_read_again(tap: Tap, api: FakeAPI, total: str) -> None:
     """What the walk cannot recognise any more would be missing."""
-    run = read_while(tap, api, "delete 271 read after 30", records=1_000, total=total, limit=10)
+    run = read_while(tap, api, "delete 541 read after 60", records=1_000, total=total, limit=10)
     assert_nothing_lost(run, api)
     assert run.stderr.count("reading again from offset 0") == 1
 
@@ -157,7 +156,7 @@ def test_an_unstable_order_is_an_error_that_names_the_remedy(tap: Tap, api: Fake
     api.reset(records=records)
     api.behave(sort="unstable", total=total, faults=[FENCE])
     run = tap(settings(api))
-    assert (run.status, run.bookmark, verdict(run)["verdict"]) == (1, None, "incomplete")
+    assert (run.status, run.bookmark, run.verdict["verdict"]) == (1, None, "incomplete")
     assert "Add a sort by a field that never changes to params" in run.errors[0]
     assert len(api.requests()) < FENCE["from"]
 
@@ -184,5 +183,5 @@ def test_records_that_move_to_read_ground_are_given_away_by_the_total(tap: Tap, 
     api.behave(changes=[{"op": "move", "at": "back", "to": to, "every": 2}])
     run = tap(settings(api))
     assert api.survivors() - set(run.ids) != set()
-    assert (run.status, verdict(run)["verdict"], run.bookmark) == (1, "incomplete", None)
+    assert (run.status, run.verdict["verdict"], run.bookmark) == (1, "incomplete", None)
     assert "Add a sort by a field that never changes to params" in run.errors[0]

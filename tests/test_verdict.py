@@ -39,12 +39,6 @@ def verdicts(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line.split("VERDICT: ")[1]) for line in run.stderr.splitlines() if "VERDICT: " in line]
 
 
-def verdict(run: Run) -> dict[str, Any]:
-    """Return the fields of a run's only verdict."""
-    (fields,) = verdicts(run)
-    return fields
-
-
 def bytes_served(api: FakeAPI) -> int:
     """Return the size of all answers of an API without faults whose collection has not changed, by asking again."""
     queries = [request["query"] for request in api.requests()]
@@ -56,8 +50,8 @@ def test_the_verdict_says_what_a_run_came_to(tap: Tap, api: FakeAPI) -> None:
     run = tap(settings(api))
     asked = len(api.requests())
     assert run.status == 0
-    assert list(verdict(run)) == FIELDS
-    assert verdict(run) == {
+    assert list(run.verdict) == FIELDS
+    assert run.verdict == {
         "version": 1,
         "stream": "storage_data",
         "verdict": "complete",
@@ -78,20 +72,20 @@ def test_retries_and_waits_are_counted(tap: Tap, api: FakeAPI) -> None:
     api.behave(total="absent", faults=[{"on": [2, 3], **busy}])
     run = tap(settings(api, backoff_factor=0.2, max_backoff=0.2))
     asked = len(api.requests())
-    assert (run.status, verdict(run)["verdict"], verdict(run)["total_promised"]) == (0, "complete", None)
-    assert (verdict(run)["requests"], verdict(run)["pages"], verdict(run)["retries"]) == (asked, asked - 2, 2)
-    assert verdict(run)["seconds_waited"] == 0.4
+    assert (run.status, run.verdict["verdict"], run.verdict["total_promised"]) == (0, "complete", None)
+    assert (run.verdict["requests"], run.verdict["pages"], run.verdict["retries"]) == (asked, asked - 2, 2)
+    assert run.verdict["seconds_waited"] == 0.4
     api.behave(faults=[])
     answered = bytes_served(api)
     repeated = 2 * len(requests.get(f"{api.url}/v1/resource?{api.requests()[1]['query']}", timeout=60).content)
-    assert verdict(run)["bytes"] == answered - repeated + 2 * len("busy")
+    assert run.verdict["bytes"] == answered - repeated + 2 * len("busy")
 
 
 def test_moves_and_the_latest_total_are_told(tap: Tap, api: FakeAPI) -> None:
     """A person would not learn that the collection is alive, and how much."""
     api.behave(changes=[{"after": 2, "op": "delete", "at": "front", "count": 5}])
     run = tap(settings(api))
-    fields = verdict(run)
+    fields = run.verdict
     assert (run.status, fields["verdict"], fields["records"]) == (0, "complete", 250)
     assert (fields["rows_moved"], fields["total_promised"]) == (5, 245)
 
@@ -109,8 +103,8 @@ def test_a_run_that_was_told_where_to_stop_is_bounded(
 ) -> None:
     """A part would pass for the whole, or a run that did as it was told for one that failed."""
     run = tap(settings(api, **config))
-    assert (run.status, len(run.records), verdict(run)["records"]) == (0, records, records)
-    assert verdict(run)["verdict"] == "bounded"
+    assert (run.status, len(run.records), run.verdict["records"]) == (0, records, records)
+    assert run.verdict["verdict"] == "bounded"
 
 
 FATAL: list[tuple[dict[str, Any], dict[str, Any] | None]] = [
@@ -131,9 +125,9 @@ def test_a_run_that_fails_half_way_is_incomplete_and_moves_no_bookmark(
     api.behave(faults=[{"from": 3, **fault}])
     run = tap(settings(api), state=state)
     before = state and "2020-01-01T00:00:00.000000Z"
-    assert (run.status, len(run.records), verdict(run)["records"]) == (1, 199, 199)
+    assert (run.status, len(run.records), run.verdict["records"]) == (1, 199, 199)
     assert run.bookmark in (None, before)
-    assert verdict(run)["verdict"] == "incomplete"
+    assert run.verdict["verdict"] == "incomplete"
     assert sum("VERDICT: " in line for line in run.warnings) == 1
 
 
@@ -145,7 +139,7 @@ def test_a_verdict_that_is_not_incomplete_is_no_warning(tap: Tap, api: FakeAPI) 
 
 def test_a_run_that_got_nothing_is_incomplete(tap: Tap, api: FakeAPI) -> None:
     """A program that waits for the verdict would wait for ever."""
-    fields = verdict(tap(settings(api, api_key="wrong-key")))
+    fields = tap(settings(api, api_key="wrong-key")).verdict
     assert (fields["verdict"], fields["records"], fields["requests"]) == ("incomplete", 0, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -128,20 +129,95 @@ def test_without_overlap_pages_follow_each_other(answers: list[Answer], offsets:
 @pytest.mark.parametrize(
     ("answers", "text"),
     [
-        ([("", 5)] * 18, "states a total of 5"),
+        ([("", 5)] * 19, "states a total of 5"),
         ([("abc", None)] * 3, "ignores the offset"),
         ([("abc", 3)] * 3, "ignores the offset"),
         ([("ab", None)] * 3, "ignores the offset"),
         ([("a", 3)] * 4, "ignores the offset"),
         ([("abc", 9), ("", 9), ("", 9), ("", 9), ("", 9)], "is empty, though records were read there"),
         ([("abc", None), ("", None), ("", None), ("", None), ("", None)], "is empty, though records were read there"),
-        ([("abc", 9), ("cde", 9), REFUSED], "from offset 4 on.*start_param"),
     ],
 )
 def test_what_cannot_be_read_whole_is_an_error(answers: list[Answer], text: str) -> None:
     """A run that lost records would end with exit status 0."""
     with pytest.raises(WalkError, match=text):
         walked(*answers)
+
+
+def answered(walk: Walk, collection: str, *, hidden: str = "", refused: int = 99, size: int = 3) -> tuple[str, int]:
+    """Answer a walk from a collection that stands still; return what was new, and how many answers it took.
+
+    hidden: records that are left out of the pages. refused: offset from which on there are error statuses.
+    """
+    new = ""
+    answers = 0
+    while not walk.finished:
+        page = [key for key in collection[walk.offset :][:size] if key not in hidden]
+        if walk.offset >= refused:
+            walk.take([], refused=True)
+        else:
+            new += "".join(page[place] for place in walk.take(page, len(collection)))
+        answers += 1
+    return new, answers
+
+
+def test_a_ceiling_within_the_collection_is_an_error() -> None:
+    """Everything behind it would be missing."""
+    with pytest.raises(WalkError, match=r"from offset 4 on.*start_param"):
+        answered(Walk(limit=3, note=str), "abcdefghi", refused=4)
+
+
+@pytest.mark.parametrize("overlap", [0, 1])
+@pytest.mark.parametrize("refused", [4, 5])
+def test_a_refusal_past_the_end_is_the_end(overlap: int, refused: int) -> None:
+    """An API that has no empty pages could not be read."""
+    new, _ = answered(Walk(limit=3, overlap=overlap, note=str), "abcd", refused=refused)
+    assert new == "abcd"
+
+
+@pytest.mark.parametrize("overlap", [0, 1])
+@pytest.mark.parametrize(
+    "hidden", ["a", "abc", "abcdefg", "d", "defg", "defghijklmno", "bdfhjln", "xyz", "uvwxyz", "cfilor"]
+)
+def test_records_that_are_hidden_anywhere_hide_no_others(hidden: str, overlap: int) -> None:
+    """An API that filters after slicing would lose what follows a page that is empty."""
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    new, answers = answered(Walk(limit=3, overlap=overlap, note=str), alphabet, hidden=hidden)
+    assert new == "".join(key for key in alphabet if key not in hidden)
+    assert answers < 80
+
+
+def test_a_first_page_that_is_empty_for_once_is_asked_for_again() -> None:
+    """What comes late would be missing."""
+    walk = Walk(limit=3, note=str)
+    for _ in range(3):
+        walk.take([], 5)
+    assert answered(walk, "abcde")[0] == "abcde"
+
+
+def test_an_order_that_never_holds_is_found_out() -> None:
+    """Records would come in any order, some never."""
+    walk = Walk(limit=30, note=str)
+    chance = random.Random(0)
+    with pytest.raises(WalkError, match="Add a sort by a field that never changes"):  # noqa: PT012
+        while not walk.finished:
+            walk.take(chance.sample(range(300), 300)[walk.offset :][:30])
+
+
+@pytest.mark.parametrize(("growth", "overlap"), [(1, 0), (10, 0), (1, 1), (10, 1), (40, 1)])
+def test_a_collection_that_grows_as_it_is_read_is_not_read_for_ever(growth: int, overlap: int) -> None:
+    """A run beside a busy writer would never end."""
+    walk = Walk(limit=100, overlap=overlap, note=str)
+    records = list(range(500))
+    new: set[int] = set()
+    answers = 0
+    while not walk.finished:
+        page = records[walk.offset :][:100]
+        new.update(page[place] for place in walk.take(page))
+        records += range(len(records), len(records) + growth)
+        answers += 1
+        assert answers < 100
+    assert set(range(500)) <= new
 
 
 def test_a_total_that_never_changes_gives_away_a_record_that_moved_to_read_ground() -> None:

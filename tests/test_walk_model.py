@@ -74,7 +74,7 @@ def is_justified(error: str, case: Case) -> bool:
         return any(change.op == "insert" for changes in case.changes for change in changes)
     if error.startswith("repeats the first page"):  # as records inserted one after the other do, unless a total tells
         return case.total != "right" and moved > 0
-    return moved > 2 * case.size
+    return moved > 2 * case.size or (case.size == 1 and moved > 0)
 
 
 def needed(case: Case, outcome: Outcome) -> float:

@@ -18,11 +18,11 @@ MOST_DISORDERS = 4
 CLOSE = 16
 """Records that may be gone between two by which a page is located."""
 TWO = 2
-TRICKLE = 10
-"""A page with a tenth of what it could hold of new records, or less …"""
 LONG_TRICKLE = 8
-"""… many times in a row: the collection grows while its end is read."""
+"""Pages in a row that are not full, after which the collection may be growing while its end is read …"""
+TRICKLE = 10
 LONGEST_TRICKLE = 256
+"""… and those with a tenth of what they could hold of new records, or less, after which it grows too fast."""
 MOST_RESTARTS = 3
 """Times that all records remembered may be gone."""
 
@@ -64,7 +64,7 @@ class Ground:
         self.hiding = 0
         """Pages that were seen to lack records which the API left out."""
         self._restless = False
-        self._trickle = 0
+        self._trickle = self._shorts = 0
         self._disorders = self._restarts = 0
 
     # Questions about an answer.
@@ -82,10 +82,10 @@ class Ground:
         return any(key in self.trail for key in answer.keys)
 
     def trickles(self) -> bool:
-        """Tell whether the end keeps moving away, a few records at a time. Raises WalkError when it did for long."""
+        """Tell whether the end may be moving away as it is read. Raises WalkError when it did for long."""
         if self._trickle > LONGEST_TRICKLE:
             refuse_restlessness()
-        return self._trickle > LONG_TRICKLE
+        return self._trickle > LONG_TRICKLE or (self._shorts > 0 and self._shorts % LONG_TRICKLE == 0)
 
     def is_restless(self) -> bool:
         """Tell whether the frontier has been last for long, on pages that are to be trusted, but never stood still."""
@@ -266,7 +266,8 @@ class Ground:
         self.new = new
         few = max(self.stride // TRICKLE, 1 if self.stride > TWO else 0)
         self._trickle = self._trickle + 1 if len(new) <= few else 0
-        self.irregular = self.irregular or self._short
+        self._shorts = self._shorts + 1 if size < self.largest else 0
+        self.irregular = self.irregular or self._short or 0 < self.largest < size
         self._short = size < self.largest
         self.largest = max(self.largest, size)
         self.pages += 1

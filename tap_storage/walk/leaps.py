@@ -26,7 +26,6 @@ def leap(ground: Ground, page: Answer, following: Answer | None, *, step: int = 
         size = max(step, ground.largest)
         short = len(page.keys) < ground.largest
         if short and ground.agrees(page):
-            ground.compare_with_total()
             return
         if following is None:
             following = yield Ask(page.offset + size, size)
@@ -55,7 +54,8 @@ def leap(ground: Ground, page: Answer, following: Answer | None, *, step: int = 
 def _prove_end(ground: Ground, page: Answer, following: Answer, size: int) -> Denial:
     """Nothing new follows a page: return None if this is the end, else an answer, taken in, that denies it."""
     if ground.agrees(following):
-        ground.compare_with_total()
+        if not ground.irregular and ground.largest == ground.limit:
+            ground.compare_with_total()
         return None
     short = len(page.keys) < ground.largest
     again = yield Ask(page.offset + len(page.keys) if short else following.offset)
@@ -67,7 +67,7 @@ def _prove_end(ground: Ground, page: Answer, following: Answer, size: int) -> De
             refuse_ceiling(following.offset)
     if new := ground.unknown(again):
         ground.extend(again, new)
-        return again
+        return None if ground.trickles() else again
     further = yield from look_further(ground, page, following.offset + size, size)
     if further and (new := ground.unknown(further)):
         ground.extend(further, new)

@@ -66,19 +66,21 @@ class Search:
         """Return the page that holds a known record, or else the first page, which is empty only if all is gone."""
         ground = self.ground
         back = 1
-        silent = None
+        silent = refused = None
         self._searched = not ground.locates(answer)
         while not ground.locates(answer):
             if answer.refused:
-                refuse_ceiling(answer.offset)
+                refused = answer.offset
             if not answer.keys:
                 silent = answer.offset
+            if answer.offset <= ground.start and refused is not None:
+                refuse_ceiling(refused)
             if answer.offset <= ground.start:
                 return answer if answer.keys else (yield from believe_nothing(answer))
             answer = yield Ask(ground.position - back)
             back *= 2
         if silent is not None and len(answer.keys) == ground.largest and not ground.shift(answer):
-            self._hear_silence(silent)
+            self._hear_silence(silent, most=MOST_SILENCES if refused is None else 0)
         return answer
 
     def drift(self, shift: int) -> int:
@@ -90,9 +92,9 @@ class Search:
         self._drift = min(shift, self._drift or shift, key=abs) if steady else 0
         return self._drift
 
-    def _hear_silence(self, offset: int) -> None:
-        """Count how often an API falls silent there without having more to say."""
+    def _hear_silence(self, offset: int, *, most: int) -> None:
+        """Count how often an API falls silent at an offset where there are records. Raises WalkError after the most."""
         self._silences = self._silences + 1 if self._silent_after == self.ground.pages else 1
         self._silent_after = self.ground.pages
-        if self._silences > MOST_SILENCES:
+        if self._silences > most:
             refuse_ceiling(offset)

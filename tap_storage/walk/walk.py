@@ -153,6 +153,9 @@ class Walk:
             offset += size
             answer = yield Ask(offset)
         if not answer.keys:
+            offset = ground.start
+            answer = yield Ask(offset)
+        if not answer.keys:
             msg = (
                 f"is empty like those before it, though the API states a total of {ground.totals.latest}: "
                 "check params, initial_offset and total_path, or run again"
@@ -170,6 +173,7 @@ class Walk:
             answer = yield Ask(answer.offset)
         if not answer.keys:
             refuse_restlessness()
+        ground.hiding += offset > ground.start
         ground.extend(answer, range(len(answer.keys)))
         return answer
 

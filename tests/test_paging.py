@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.running import settings
-from tests.test_verdict import verdict
 
 if TYPE_CHECKING:
     from demo.control import FakeAPI
@@ -150,7 +149,7 @@ def test_empty_answers_from_some_page_on_are_an_error(
     """The run would report success for the part that it got."""
     api.behave(faults=[{"from": request_number, "kind": "empty"}])
     run = tap(settings(api, page_overlap=overlap))
-    assert (run.status, verdict(run)["verdict"], run.bookmark) == (1, "incomplete", None)
+    assert (run.status, run.verdict["verdict"], run.bookmark) == (1, "incomplete", None)
     assert ("is empty, though" if overlap else "serves nothing from offset") in run.errors[0]
 
 
@@ -219,7 +218,7 @@ def test_records_that_the_api_hides_after_slicing_are_no_reason_to_miss_others(
     api.behave(hidden_every=hidden_every, total=total)
     run = tap(settings(api))
     assert (run.status, run.ids) == (0, expected_ids(api))
-    assert (verdict(run)["verdict"], verdict(run)["rows_moved"]) == ("complete", 0)
+    assert (run.verdict["verdict"], run.verdict["rows_moved"]) == ("complete", 0)
 
 
 CEILINGS: list[Any] = ["empty", {"status": 400}, {"status": 404}, {"status": 500}]
@@ -233,7 +232,7 @@ def test_a_ceiling_of_offsets_is_an_error_that_names_the_way_round(
     """Everything behind offset 10,000 would be missing, with exit status 0."""
     api.behave(ceiling={"offset": 150, "answer": answer}, total=total)
     run = tap(settings(api))
-    assert (run.status, verdict(run)["verdict"], run.bookmark) == (1, "incomplete", None)
+    assert (run.status, run.verdict["verdict"], run.bookmark) == (1, "incomplete", None)
     assert "start_param" in run.errors[0]
     assert len(api.requests()) < 100
 
@@ -253,7 +252,7 @@ def test_a_ceiling_at_the_edge_of_a_page_is_an_error_too(
     api.reset(records=400)
     api.behave(ceiling={"offset": 200, "answer": answer}, **behaviour)
     run = tap(settings(api, **config))
-    assert (run.status, run.bookmark, verdict(run)["verdict"]) == (1, None, "incomplete")
+    assert (run.status, run.bookmark, run.verdict["verdict"]) == (1, None, "incomplete")
 
 
 ENDS: list[tuple[int, int, dict[str, Any]]] = [
@@ -294,14 +293,14 @@ def test_a_maximum_offset_is_exact(
     """A trial of the first thousand records would copy more, or less, or call itself complete."""
     api.behave(**behaviour)
     run = tap(settings(api, **config))
-    assert (run.status, run.ids, verdict(run)["verdict"]) == (0, expected_ids(api)[:count], "bounded")
+    assert (run.status, run.ids, run.verdict["verdict"]) == (0, expected_ids(api)[:count], "bounded")
     assert max(offsets(api)) < config["maximum_offset"]
 
 
 def test_a_maximum_offset_beyond_the_collection_bounds_nothing(tap: Tap, api: FakeAPI) -> None:
     """A run that read everything would not be trusted."""
     run = tap(settings(api, maximum_offset=1_000))
-    assert (run.status, run.ids, verdict(run)["verdict"]) == (0, expected_ids(api), "complete")
+    assert (run.status, run.ids, run.verdict["verdict"]) == (0, expected_ids(api), "complete")
 
 
 @TOTAL
@@ -322,7 +321,7 @@ def test_an_empty_answer_at_one_record_a_page_is_survived_or_refused(
     api.reset(records=5)
     api.behave(total=total, faults=[{"on": request_number, "kind": "empty"}])
     run = tap(settings(api, limit=1))
-    assert (run.status, verdict(run)["verdict"]) in ((0, "complete"), (1, "incomplete"))
+    assert (run.status, run.verdict["verdict"]) in ((0, "complete"), (1, "incomplete"))
     assert run.status == 1 or run.ids == expected_ids(api)
 
 
@@ -355,75 +354,3 @@ def test_an_api_said_not_to_page_that_holds_back_records_is_an_error(tap: Tap, a
     assert run.status == 1
     assert "100 of 250 records" in run.errors[0]
     assert "offset_param" in run.errors[0]
-
-
-SHAPES: list[tuple[dict[str, Any], dict[str, Any]]] = [
-    ({"envelope": "result.items"}, {"data_selector": "result.items"}),
-    ({"envelope": "result.items"}, {"data_selector": "$.result.items[*]"}),
-    ({"envelope": "$"}, {"data_selector": "$"}),
-    ({"total": "nested"}, {"total_path": "meta.total"}),
-    ({"params": {"limit": "take", "offset": "skip"}}, {"limit_param": "take", "offset_param": "skip"}),
-    ({"first_offset": 1}, {"initial_offset": 1}),
-    ({"envelope": "@odata_value"}, {"data_selector": "@odata_value"}),
-    ({"gzip": True}, {}),
-    ({"chunked": True}, {}),
-    ({"gzip": True, "chunked": True}, {}),
-    ({"bom": True}, {}),
-    ({"close": True}, {}),
-]
-
-
-@pytest.mark.parametrize(("behaviour", "config"), SHAPES, ids=str)
-def test_an_api_of_another_shape_is_read_by_settings(
-    tap: Tap, api: FakeAPI, behaviour: dict[str, Any], config: dict[str, Any]
-) -> None:
-    """An API that differs from the specification's example could not be read without code."""
-    api.behave(**behaviour)
-    run = tap(settings(api, **config))
-    assert (run.status, run.ids) == (0, expected_ids(api))
-
-
-def test_the_limit_is_what_is_asked_for(tap: Tap, api: FakeAPI) -> None:
-    """Runs would make more requests than they need to."""
-    run = tap(settings(api, limit=60))
-    assert (run.status, run.ids) == (0, expected_ids(api))
-    assert {request["limit"] for request in api.requests()} == {60}
-
-
-def test_parameters_are_sent_with_every_page_as_they_are_written(tap: Tap, api: FakeAPI) -> None:
-    """Filters and sorts of the API could not be used, or would lose those without a value."""
-    params = {"q": "", "filter[kind]": "a&b", "flag": True, "ids": [1, 2], "nested": {"dotted": "x y"}}
-    assert tap(settings(api, params=params)).status == 0
-    sent = "q=&filter%5Bkind%5D=a%26b&flag=true&ids=1&ids=2&nested.dotted=x+y"
-    assert [sent in request["query"] for request in api.requests()] == [True] * 4
-
-
-@pytest.mark.parametrize(
-    ("location", "auth"),
-    [
-        ("query", {"in": "query", "name": "token"}),
-        ("header", {"in": "header", "name": "token"}),
-        ("none", {"in": "none"}),
-    ],
-)
-def test_the_key_goes_where_the_api_wants_it(tap: Tap, api: FakeAPI, location: str, auth: dict[str, str]) -> None:
-    """An API that takes its key elsewhere could not be read."""
-    api.behave(auth=auth)
-    run = tap(settings(api, auth_location=location, auth_param="token"))
-    assert (run.status, run.ids) == (0, expected_ids(api))
-    carried = {request["headers"].get("token") for request in api.requests()}
-    assert carried == ({api.api_key} if location == "header" else {None})
-
-
-def test_headers_and_the_user_agent_are_sent(tap: Tap, api: FakeAPI) -> None:
-    """APIs behind a gateway could not be read, nor tell who is asking."""
-    assert tap(settings(api, headers={"X-Tenant": "acme"}, user_agent="copier/1")).status == 0
-    seen = {(request["headers"]["x-tenant"], request["headers"]["user-agent"]) for request in api.requests()}
-    assert seen == {("acme", "copier/1")}
-
-
-def test_the_user_agent_names_the_tap_and_its_version(tap: Tap, api: FakeAPI) -> None:
-    """Those who run the API could not tell what is asking."""
-    version = tap(None, "--version").stdout.split(",")[0].removeprefix("tap-storage v")
-    assert tap(settings(api)).status == 0
-    assert {request["headers"]["user-agent"] for request in api.requests()} == {f"tap-storage/{version}"}
