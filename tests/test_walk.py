@@ -83,6 +83,8 @@ def served(*collections: str, limit: int = 3, overlap: int = 1, total: bool = Tr
         (["abcd", "xyabcd"], [0, 2, 3, 5], "abcd"),
         # As many were inserted as were read.
         (["abcd", "xyzabcd"], [0, 2, 1, 0, 2, 4, 6], "abcxyzd"),
+        # As many were inserted after each answer as make it look as if offsets were ignored, but for the total.
+        (["abcdef", "xyabcdef", "xyzabcdef"], [0, 2, 3, 8, 4, 6, 8], "abcdef"),
         # Records keep coming in front, so that the last one is never where it was: it is waited for.
         (["abc", "xabc", "xyabc", "xyabc"], [0, 2, 3, 5, 3, 4, 5, 4], "abc"),
         # Everything was replaced.
@@ -94,6 +96,21 @@ def served(*collections: str, limit: int = 3, overlap: int = 1, total: bool = Tr
 def test_records_that_moved_are_found_again(collections: list[str], offsets: list[int], new: str) -> None:
     """They would be missing, or come twice."""
     assert served(*collections)[:2] == (offsets, new)
+
+
+@pytest.mark.parametrize("total", [True, False], ids=["total", "no total"])
+@pytest.mark.parametrize("limit", [1, 2])
+def test_pages_of_next_to_nothing_are_enough(limit: int, total: bool) -> None:  # noqa: FBT001
+    """An API that serves a record at a time could not be read."""
+    offsets, new, _ = served("abcde", limit=limit, total=total)
+    assert new == "abcde"
+    assert len(offsets) <= 20
+
+
+def test_records_that_move_where_pages_hold_one_are_an_error() -> None:
+    """They could slip through between two requests."""
+    with pytest.raises(WalkError, match="raise limit"):
+        served(*["abcde"] * 9, "bcde", limit=1)
 
 
 def test_without_overlap_a_total_that_falls_tells_of_records_that_moved() -> None:
