@@ -360,3 +360,57 @@ def test_different_records_with_the_same_key_are_refused() -> None:
     """All but the first of them would be missing."""
     with pytest.raises(FatalAPIError, match="numbers 1 and 3 on the page: set primary_keys"):
         identify([{"id": 1, "a": 1}, {"id": 2}, {"id": 1, "a": 2}], ["id"], offset=0)
+
+
+def test_records_that_came_in_another_order_fail_a_walk_that_no_total_vouches_for() -> None:
+    """Others may have changed places unseen, and be missing."""
+    with pytest.raises(WalkError, match="another order than the pages before"):
+        served("abcd", "xbacd", overlap=2, total=False)
+
+
+def test_without_overlap_a_total_that_falls_for_nothing_costs_two_answers() -> None:
+    """A deletion behind the reader would be taken for the end, or the page read twice."""
+    offsets, new, _ = served("abcdefghi", "abcdefgh", overlap=0)
+    assert (offsets, new) == ([0, 3, 0, 3, 6], "abcdefgh")
+
+
+def test_records_that_never_stand_still_are_given_up() -> None:
+    """A run would ask for ever for a record that is never where it was."""
+    walk = Walk(limit=3, note=str)
+    records = list("abcdefghi")
+    with pytest.raises(WalkError, match="move faster than they can be read"):  # noqa: PT012
+        for turn in range(1000):
+            walk.take(records[walk.offset :][:3])
+            records = ["+", *records] if turn % 2 else [*"-" * (turn % 7), *records]
+
+
+def test_a_window_that_ends_with_the_collection_is_no_ceiling() -> None:
+    """An API that refuses pages which reach beyond its window would fail a run that read everything."""
+    new, _ = answered(Walk(limit=3, note=str), "abcdef", refused=5)
+    assert new == "abcdef"
+
+
+def test_an_api_that_refuses_everything_in_the_middle_is_an_error() -> None:
+    """Half of a collection would pass for all of it."""
+    walk = Walk(limit=3, note=str)
+    walk.take("abc", 9)
+    with pytest.raises(WalkError, match="leads no further"):  # noqa: PT012
+        while not walk.finished:
+            walk.take("", refused=True)
+
+
+def test_an_api_that_is_empty_every_other_time_is_an_error() -> None:
+    """It would be read from the middle, or asked for ever."""
+    walk = Walk(limit=3, note=str)
+    with pytest.raises(WalkError, match="move faster"):  # noqa: PT012
+        for page in ("", "", "abc", "", ""):
+            walk.take(page, 9)
+
+
+def test_without_overlap_an_ignored_offset_is_told_by_the_total() -> None:
+    """The first page would be copied again and again, where it is short of what was asked for."""
+    walk = Walk(limit=5, overlap=0, note=str)
+    walk.take("abc", 9)
+    walk.take("abc", 9)
+    with pytest.raises(WalkError, match="offset_param"):
+        walk.take("abc", 9)
