@@ -66,6 +66,8 @@ def check(case: Case) -> None:
 def is_justified(error: str, case: Case) -> bool:
     """Tell whether a walk may say so of this server."""
     moved = sum(change.count for changes in case.changes for change in changes)
+    if "one to a page" in error:
+        return case.size == 1 and moved > 0
     if error.startswith(LONE_PAGE):
         return case.total not in ("right", "absent")
     if error.startswith("is empty, though"):
@@ -74,7 +76,7 @@ def is_justified(error: str, case: Case) -> bool:
         return any(change.op == "insert" for changes in case.changes for change in changes)
     if error.startswith("repeats the first page"):  # as records inserted one after the other do, unless a total tells
         return case.total != "right" and moved > 0
-    return moved > 2 * case.size or (case.size == 1 and moved > 0)
+    return moved > 2 * case.size
 
 
 def needed(case: Case, outcome: Outcome) -> float:
@@ -88,9 +90,10 @@ def needed(case: Case, outcome: Outcome) -> float:
 
 
 def examples(count: int) -> settings:
-    """Return how to try so many cases, stopping at the first that fails."""
+    """Return how to try so many cases, the same ones every time, stopping at the first that fails."""
     return settings(
         max_examples=count,
+        derandomize=True,
         deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
