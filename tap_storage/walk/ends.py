@@ -66,16 +66,18 @@ def outrun(ground: Ground) -> Denial:
     What was added since the last answer is about as much as was added before it; when there is nothing beyond that, all
     that can be missing stands on the page that begins with the frontier.
     """
-    frontier, position = ground.trail.frontier, ground.position
-    beyond = yield Ask(position + 1 + len(ground.new))
+    frontier, position, growth = ground.trail.frontier, ground.position, len(ground.new)
+    beyond = yield Ask(position + 1 + growth)
     if beyond.keys:
         return (yield Ask(ground.seam))
     again = yield Ask(position)
     if again.keys[:1] != [frontier]:
         return again
-    if new := ground.unknown(again):
+    new = ground.unknown(again)
+    if new:
         ground.extend(again, new)
-    return None
+    # It has to reach to where there was nothing: a page may be short without being the last.
+    return None if len(new) >= growth else (yield Ask(ground.seam))
 
 
 def believe_nothing(answer: Answer) -> Finding:
