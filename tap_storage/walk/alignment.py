@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from tap_storage.walk.answers import Answer, Ask, refuse_ignored_offset
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
     from tap_storage.walk.ground import Ground
 
 Alignment = Generator[Ask, Answer, "Answer | int"]
@@ -23,7 +25,7 @@ def find_alignment(ground: Ground, first: Answer, second: Answer) -> Alignment:
     """
     size = len(first.keys)
     near, far = ground.start + size, ground.start + max(size, ground.limit)
-    found = {}
+    found: dict[int, Sequence[Hashable]] = {}
     for offset in dict.fromkeys((far, near)):
         answer = second if second.offset == offset else (yield Ask(offset))
         if answer.keys != first.keys and ground.knows(answer):
@@ -32,9 +34,11 @@ def find_alignment(ground: Ground, first: Answer, second: Answer) -> Alignment:
             if answer.total == first.total:
                 refuse_ignored_offset()
             return answer  # records were inserted in front, as many as were read
+        if answer.keys in found.values():
+            return answer  # two pages of an API that rounds offsets down differ: records moved
         found[offset] = answer.keys
-    # Inserted records could have made it look so. Then it looks otherwise when asked again.
-    for offset, keys in ((ground.position, first.keys), *found.items()):
+    # Inserted records could have made it look so. Then it looks otherwise when asked again, and again.
+    for offset, keys in (*[(ground.position, first.keys)] * 2, *found.items()):
         answer = yield Ask(offset)
         if answer.keys != keys:
             return answer

@@ -10,9 +10,12 @@ from tap_storage.walk.strides import look_further
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from tap_storage.walk.answers import Denial, Finding, Walking
+    from tap_storage.walk.answers import Denial, Finding
     from tap_storage.walk.ground import Ground
     from tap_storage.walk.seams import Search
+
+TIMES = 2
+"""How often the last page and the one behind it must look the same again where pages hold a single record."""
 
 
 def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: PLR0911 (one for each denial)
@@ -27,8 +30,9 @@ def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: 
     unseen = ground.unknown(beyond)
     if ground.knows(beyond) and ground.leads_on(beyond):
         return beyond
-    if beyond.keys == last.keys and ground.largest == 1:
-        yield from _test_single_record(ground, beyond)
+    repeated = beyond.keys == last.keys and ground.largest == 1
+    if repeated and (denial := (yield from _test_single_record(ground, beyond))):
+        return denial
     again = yield Ask(position)
     if not unseen and again.keys[:1] == [frontier] and ground.unknown(again):
         ground.advance(again)  # added since: when there was nothing beyond it, the frontier was the last
@@ -45,13 +49,13 @@ def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: 
     ground.advance(again)
     ground.check_order()
     if ground.largest == 1:
-        return (yield from _look_once_more(ground, last))
+        return (yield from _look_once_more(ground, last, beyond))
     return (yield from look_further(ground, last, ground.position + ground.largest, ground.largest))
 
 
 def _ends(ground: Ground, again: Answer, frontier: Hashable, beyond: Answer, *, alone: bool) -> bool:
     """Tell whether nothing new follows the frontier, which was the last record before and had nothing beyond it."""
-    if not again.keys or ground.unknown(again):
+    if not again.keys or ground.unknown(again) or (ground.sighted and not alone):
         return False
     if again.keys[-1] == frontier and (alone or not beyond.keys):
         return True
@@ -77,7 +81,7 @@ def outrun(ground: Ground) -> Denial:
     if new:
         ground.extend(again, new)
     # It has to reach to where there was nothing: a page may be short without being the last.
-    return None if len(new) >= growth else (yield Ask(ground.seam))
+    return None if len(new) >= growth and not ground.cut else (yield Ask(ground.seam))
 
 
 def believe_nothing(answer: Answer) -> Finding:
@@ -89,20 +93,28 @@ def believe_nothing(answer: Answer) -> Finding:
     return again
 
 
-def _look_once_more(ground: Ground, last: Answer) -> Denial:
-    """Where pages hold a single record, one empty answer says nothing, and records that move slip through."""
-    beyond = yield Ask(ground.position + 1)
-    if ground.unknown(beyond):
-        return beyond
-    if ground.moved:
+def _look_once_more(ground: Ground, last: Answer, beyond: Answer) -> Denial:
+    """Where pages hold a single record, no answer shows that nothing follows it, and records that move slip through."""
+    looks = ((ground.position + 1, beyond.keys), (ground.position, [ground.trail.frontier])) * TIMES
+    for offset, keys in looks if ground.pages > 1 else looks[:1]:
+        again = yield Ask(offset)
+        if again.keys != keys:
+            return again
+    if not ground.still:
         msg = "is the last of records that moved while they were read, one to a page: raise limit, or run again"
         raise WalkError(msg)
     return (yield from look_further(ground, last, ground.position + 1, 1))
 
 
-def _test_single_record(ground: Ground, repeated: Answer) -> Walking:
-    """The only record so far came again at the next offset: an API that repeats its last page, or ignores offsets?"""
+def _test_single_record(ground: Ground, repeated: Answer) -> Denial:
+    """The only record so far came again at the next offset: an API that repeats its last page, or ignores offsets?
+
+    Return the answer that shows it to be neither, None if nothing does.
+    """
     far = repeated if ground.limit == 1 else (yield Ask(ground.position + ground.limit))
+    if far.keys != repeated.keys:
+        return far if ground.position > ground.start else None  # the first record may stand for a whole page
     doubtful = ground.lacks(far) or (ground.limit == 1 and not ground.agrees(far))
-    if far.keys == repeated.keys and doubtful and ground.totals.steady:
+    if doubtful and ground.totals.steady:
         refuse_ignored_offset()
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from typing import TYPE_CHECKING
 
 from tap_storage.walk.answers import Answer, WalkError, refuse_disorder, refuse_restlessness
@@ -49,6 +50,8 @@ class Ground:
         self.read = 0
         self.moved = 0
         """By how many places records were seen to move, all in all."""
+        self.still = True
+        """Whether every known record was seen where it should be."""
         self.new: Sequence[int] = ()
         """The places of new records in the answer taken last."""
         self.idle = 0
@@ -57,10 +60,12 @@ class Ground:
         self._unique = unique
         self._short = False
         self._tail: list[Hashable] = []
+        self._sightings: deque[Sequence[Hashable]] = deque(maxlen=PAGES_REMEMBERED)
         self._full = True
         self._stated: int | None = None
-        self.irregular = False
-        """Whether a page held less than one before it although more followed."""
+        self.cut = False
+        """Whether a page held less than it could, by what is known to follow or by a larger page after it."""
+        self._uneven = False
         self.hiding = 0
         """Pages that were seen to lack records which the API left out."""
         self._restless = False
@@ -89,7 +94,17 @@ class Ground:
 
     def is_restless(self) -> bool:
         """Tell whether the frontier has been last for long, on pages that are to be trusted, but never stood still."""
-        return self.idle > LONG_TRICKLE and not self.irregular
+        return self.idle > LONG_TRICKLE and not self.irregular and not self.sighted
+
+    @property
+    def irregular(self) -> bool:
+        """Whether a page held less than one before it although more followed, or came later."""
+        return self.cut or self._uneven
+
+    @property
+    def sighted(self) -> bool:
+        """Whether a page that could not be located held a record, since the last new one, that is still unread."""
+        return any(key not in self.trail for keys in self._sightings for key in keys)
 
     def follows(self, answer: Answer, page: Answer) -> Sequence[int]:
         """Return the places of new records in an answer without a seam, which should follow a page."""
@@ -155,6 +170,10 @@ class Ground:
         return self.largest - self.overlap
 
     # What an answer adds.
+
+    def sight(self, answer: Answer) -> None:
+        """Keep in mind what an answer holds that cannot be located."""
+        self._sightings.append(answer.keys)
 
     def extend(self, answer: Answer, new: Sequence[int]) -> None:
         """Take these records of an answer as following those read."""
@@ -230,6 +249,7 @@ class Ground:
 
     def _account_for(self, shift: int, answer: Answer) -> None:
         """Tell records that moved from those that follow hidden ones, and so stand further on than they seemed to."""
+        self.still = self.still and not shift
         grew = answer.total is not None and self._stated is not None and answer.total > self._stated
         if shift < 0 or (shift and (self._full or grew)):
             self.moved += abs(shift)
@@ -261,13 +281,15 @@ class Ground:
         self.position = answer.offset + size - 1
         self._full = size == self.limit
         self._stated = answer.total
+        self.cut = self.cut or 0 < self.largest < size or (size < self.largest and not self.trail.at_its_end)
         if not new:
             return
         self.new = new
+        self._sightings.clear()
         few = max(self.stride // TRICKLE, 1 if self.stride > TWO else 0)
         self._trickle = self._trickle + 1 if len(new) <= few else 0
         self._shorts = self._shorts + 1 if size < self.largest else 0
-        self.irregular = self.irregular or self._short or 0 < self.largest < size
+        self._uneven = self._uneven or self._short
         self._short = size < self.largest
         self.largest = max(self.largest, size)
         self.pages += 1

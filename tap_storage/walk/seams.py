@@ -69,6 +69,7 @@ class Search:
         silent = refused = None
         self._searched = not ground.locates(answer)
         while not ground.locates(answer):
+            ground.sight(answer)
             if answer.refused:
                 refused = answer.offset
             if not answer.keys:
