@@ -8,6 +8,7 @@ pages in its `Trail`.
 from __future__ import annotations
 
 from tap_storage.walk.answers import WalkError
+from tap_storage.walk.resume import Resume
 from tap_storage.walk.walk import Walk
 
-__all__ = ["Walk", "WalkError"]
+__all__ = ["Resume", "Walk", "WalkError"]

@@ -24,6 +24,8 @@ LONG_TRICKLE = 8
 TRICKLE = 10
 LONGEST_TRICKLE = 256
 """… and those with a tenth of what they could hold of new records, or less, after which it grows too fast."""
+LONG_RESTLESS = 24
+"""Answers without a new record, after which the frontier is not waited for to stand still."""
 MOST_RESTARTS = 3
 """Times that all records remembered may be gone."""
 
@@ -32,12 +34,23 @@ class Ground:
     """What was read, and what an answer adds to it.
 
     start: offset of the first record. limit: records asked for at a time. overlap: records that consecutive pages
-    share. unique: whether a key names one record. note: is told what a person may want to know.
+    share. unique: whether a key names one record. strides: empty pages in a row to look behind. note: is told what a
+    person may want to know.
     """
 
-    def __init__(self, *, start: int, limit: int, overlap: int, unique: bool, note: Callable[[str], object]) -> None:
+    def __init__(  # noqa: PLR0913 (what can be told of a walk)
+        self,
+        *,
+        start: int,
+        limit: int,
+        overlap: int,
+        unique: bool,
+        strides: int,
+        note: Callable[[str], object],
+    ) -> None:
         self.start = start
         self.limit = limit
+        self.strides = strides
         self.note = note
         self.trail = Trail(PAGES_REMEMBERED * limit)
         self.totals = Totals(start)
@@ -45,6 +58,8 @@ class Ground:
         """Where the frontier, the last record read, was seen last."""
         self.largest = 0
         """The most records on a page so far."""
+        self.step = 0
+        """The number whose multiples offsets must be, 0 if pages share records."""
         self.pages = 0
         """Pages that held something new."""
         self.read = 0
@@ -66,6 +81,8 @@ class Ground:
         self.cut = False
         """Whether a page held less than it could, by what is known to follow or by a larger page after it."""
         self._uneven = False
+        self._missed: set[Hashable] = set()
+        """Records that should have been on the page before, which was not full, unless they are gone."""
         self.hiding = 0
         """Pages that were seen to lack records which the API left out."""
         self._restless = False
@@ -94,7 +111,7 @@ class Ground:
 
     def is_restless(self) -> bool:
         """Tell whether the frontier has been last for long, on pages that are to be trusted, but never stood still."""
-        return self.idle > LONG_TRICKLE and not self.irregular and not self.sighted
+        return self.idle > LONG_RESTLESS and not self.irregular and not self.sighted
 
     @property
     def irregular(self) -> bool:
@@ -171,9 +188,20 @@ class Ground:
 
     # What an answer adds.
 
+    def resume(self, answer: Answer, place: int) -> None:
+        """Take the record at a place of an answer for the frontier, and all before it for read."""
+        keys = answer.keys[: place + 1]
+        self.trail.append(keys)
+        self.trail.forgetful = True
+        self._remember(keys)
+        self.position = answer.offset + place
+        self.read = self.position + 1 - self.start
+        self.pages = 1
+
     def sight(self, answer: Answer) -> None:
         """Keep in mind what an answer holds that cannot be located."""
         self._sightings.append(answer.keys)
+        self.cut = self.cut or not self._missed.isdisjoint(answer.keys)
 
     def extend(self, answer: Answer, new: Sequence[int]) -> None:
         """Take these records of an answer as following those read."""
@@ -281,7 +309,8 @@ class Ground:
         self.position = answer.offset + size - 1
         self._full = size == self.limit
         self._stated = answer.total
-        self.cut = self.cut or 0 < self.largest < size or (size < self.largest and not self.trail.at_its_end)
+        self.cut = self.cut or 0 < self.largest < size or not self._missed.isdisjoint(answer.keys)
+        self._missed = set() if size >= self.largest or self.trail.at_its_end else set(self.trail.ahead)
         if not new:
             return
         self.new = new

@@ -23,7 +23,7 @@ def leap(ground: Ground, page: Answer, following: Answer | None, *, step: int = 
     """
     while True:
         ground.trickles()
-        size = max(step, ground.largest)
+        size = ground.step = max(step, ground.largest)
         short = len(page.keys) < ground.largest
         if short and ground.agrees(page):
             return

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MOST_STRIDES = 16
 """Pages looked at behind an empty one …"""
+MOST_STRIDES_WHEN_FILTERED = 2
+"""… or so few where the total may count what a filter leaves out …"""
 MOST_STRIDES_IN_THE_DARK = 48
 """… and where the API was seen to leave records out of two pages, and its total promises more."""
 TWICE = 2
@@ -26,7 +28,7 @@ def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Denial
     if not (ground.lacks(last) or hides):
         return None
     promised = min(MOST_STRIDES_IN_THE_DARK, (ground.totals.reach - offset) // size + 1)
-    for _ in range(max(MOST_STRIDES, promised if hides else 0)):
+    for _ in range(max(ground.strides, promised if hides else 0)):
         beyond = yield Ask(offset)
         if new := ground.unknown(beyond):
             if ground.knows(beyond):

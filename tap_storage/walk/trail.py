@@ -67,6 +67,17 @@ class Trail:
         self._trim()
 
     @property
+    def read(self) -> list[Hashable]:
+        """The keys up to the frontier."""
+        keys = list(self._keys)
+        return keys if not keys or self.at_its_end else keys[: self.place(self.frontier) + 1]
+
+    @property
+    def ahead(self) -> list[Hashable]:
+        """The keys behind the frontier, which are known from before records moved."""
+        return [] if self.at_its_end else list(self._keys)[self.place(self.frontier) + 1 :]
+
+    @property
     def at_its_end(self) -> bool:
         """Whether nothing is remembered ahead of the frontier."""
         return next(reversed(self._keys)) == self.frontier

@@ -8,13 +8,15 @@ from tap_storage.walk.alignment import find_alignment
 from tap_storage.walk.answers import Answer, Ask, WalkError, refuse_ignored_offset, refuse_restlessness
 from tap_storage.walk.ground import Ground
 from tap_storage.walk.leaps import leap
+from tap_storage.walk.resume import find_again, snapshot
 from tap_storage.walk.seams import follow
-from tap_storage.walk.strides import MOST_STRIDES
+from tap_storage.walk.strides import MOST_STRIDES, MOST_STRIDES_WHEN_FILTERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from tap_storage.walk.answers import Denial, Walking
+    from tap_storage.walk.resume import Resume
 
 MOST_IDLE = 64
 """Answers in a row without a new record, after which the walk gives up."""
@@ -25,8 +27,9 @@ class Walk:
 
     start: offset of the first record. limit: records asked for at a time. overlap: records that consecutive pages
     share; with 0, pages follow each other without a seam. maximum: offset before which to stop. unique: whether a key
-    names one record; False where its content stands in for it. note: is told what a person may want to know, once per
-    event.
+    names one record; False where its content stands in for it. filtered: whether the API leaves records out, of which
+    its total may know nothing. resume: where to go on with a walk that was interrupted. name: what is remembered of a
+    key there. note: is told what a person may want to know, once per event.
     """
 
     def __init__(  # noqa: PLR0913 (what can be told of a walk)
@@ -37,6 +40,9 @@ class Walk:
         overlap: int = 1,
         maximum: int | None = None,
         unique: bool = True,
+        filtered: bool = False,
+        resume: Resume | None = None,
+        name: Callable[[Hashable], Hashable] = lambda key: key,
         note: Callable[[str], object],
     ) -> None:
         self.finished = False
@@ -44,7 +50,17 @@ class Walk:
         """Whether it was `maximum` that ended the walk."""
         self._overlap = overlap
         self._maximum = maximum
-        self._ground = Ground(start=start, limit=limit, overlap=overlap, unique=unique, note=note)
+        self._filtered = filtered
+        self._resume = resume
+        self._name = name
+        self._ground = Ground(
+            start=start,
+            limit=limit,
+            overlap=overlap,
+            unique=unique,
+            strides=MOST_STRIDES_WHEN_FILTERED if filtered else MOST_STRIDES,
+            note=note,
+        )
         self._walking = self._walk()
         self._ask = next(self._walking)
 
@@ -75,6 +91,15 @@ class Walk:
     def remembered(self) -> int:
         """How many keys are remembered."""
         return len(self._ground.trail)
+
+    @property
+    def place(self) -> Resume | None:
+        """Where the walk is, for another one to go on from; None before its first record."""
+        return snapshot(self._ground, self._name) if self._ground.pages else None
+
+    def stop(self) -> None:
+        """End the walk here: what follows is not wanted."""
+        self.finished = True
 
     def take(
         self,
@@ -109,9 +134,24 @@ class Walk:
         return new
 
     def _walk(self) -> Walking:
+        if self._resume is not None:
+            page = yield from find_again(self._ground, self._resume, self._name)
+            if page is not None:
+                yield from self._go_on(page, self._resume)
+                return
+            self._ground.note("The place where reading was to go on is not found again: reading from the beginning")
         first = yield from self._take_first()
         if first is not None:
             yield from self._follow(first) if self._overlap else self._leap(first)
+
+    def _go_on(self, page: Answer, resume: Resume) -> Walking:
+        ground = self._ground
+        if not resume.step:
+            yield from follow(ground, page)
+            return
+        if new := ground.unknown(page):
+            ground.extend(page, new)
+        yield from leap(ground, page, None, step=resume.step if self._overlap else 0)
 
     def _follow(self, first: Answer) -> Walking:
         ground = self._ground
@@ -142,26 +182,11 @@ class Walk:
     def _take_first(self) -> Denial:
         """Return the first page, taken in; None where there is none."""
         ground = self._ground
-        size = ground.limit
-        offset = ground.start
-        answer = yield Ask(offset)
-        if not answer.keys and answer.total != 0:
-            answer = yield Ask(offset)
-        while not answer.keys and offset < ground.start + MOST_STRIDES * size:
-            if not ground.totals.latest:
-                return None
-            offset += size
-            answer = yield Ask(offset)
-        if not answer.keys:
-            offset = ground.start
-            answer = yield Ask(offset)
-        if not answer.keys:
-            msg = (
-                f"is empty like those before it, though the API states a total of {ground.totals.latest}: "
-                "check params, initial_offset and total_path, or run again"
-            )
-            raise WalkError(msg)
+        answer = yield from self._find_first()
+        if answer is None:
+            return None
         # What was empty before may have been so for once, or have held fewer records than were asked for.
+        offset = answer.offset
         while offset > ground.start:
             offset = max(ground.start, offset - len(answer.keys))
             before = yield Ask(offset)
@@ -175,6 +200,32 @@ class Walk:
             refuse_restlessness()
         ground.hiding += offset > ground.start
         ground.extend(answer, range(len(answer.keys)))
+        return answer
+
+    def _find_first(self) -> Denial:
+        """Return the first page that holds anything; None where none does."""
+        ground = self._ground
+        size = ground.limit
+        offset = ground.start
+        answer = yield Ask(offset)
+        if not answer.keys and answer.total != 0:
+            answer = yield Ask(offset)
+        while not answer.keys and offset < ground.start + ground.strides * size:
+            if not ground.totals.latest:
+                return None
+            offset += size
+            answer = yield Ask(offset)
+        if not answer.keys and self._filtered:
+            return None
+        if not answer.keys:
+            offset = ground.start
+            answer = yield Ask(offset)
+        if not answer.keys:
+            msg = (
+                f"is empty like those before it, though the API states a total of {ground.totals.latest}: "
+                "check params, initial_offset and total_path, or run again"
+            )
+            raise WalkError(msg)
         return answer
 
 

@@ -1,0 +1,131 @@
+"""Going on with a walk that another process began: what to remember of it, and how to find the place again.
+
+Records may have come and gone in between, and any number of them. So the place is told by keys: those of the last
+records read, each, and of some before them, near enough to each other that any page of that ground holds one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from tap_storage.walk.answers import Answer, Ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
+
+    from tap_storage.walk.ground import Ground
+
+    Search = Generator[Ask, Answer, "Answer | None"]
+
+CLOSE_MARKS = 10
+"""Records up to the frontier that are all remembered …"""
+MARKS_A_PAGE = 2
+"""… and how many of each page before them."""
+MOST_JUMPS = 4
+"""Times that a record which was found may show where the frontier should be."""
+MOST_REGIONS = 16
+"""Stretches of remembered ground to look through before and behind where it was."""
+ENOUGH = 2
+"""Records by which a page is located."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Resume:
+    """Where a walk was.
+
+    offset: of the frontier. marks: names of records read by how far they come before it; the frontier has 0. page: the
+    most records on a page. step: the number whose multiples offsets must be; 0 if pages shared records.
+    """
+
+    offset: int
+    marks: Mapping[Hashable, int]
+    page: int = 0
+    step: int = 0
+
+
+def snapshot(ground: Ground, name: Callable[[Hashable], Hashable]) -> Resume:
+    """Return where a walk is. name: makes of a key what is remembered of it."""
+    keys = ground.trail.read
+    spacing = max(1, ground.largest // MARKS_A_PAGE)
+    distances = sorted({*range(min(CLOSE_MARKS, len(keys))), *range(0, len(keys), spacing)})
+    return Resume(
+        ground.position,
+        {name(keys[-1 - distance]): distance for distance in reversed(distances)},
+        ground.largest,
+        ground.step,
+    )
+
+
+def find_again(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashable]) -> Search:
+    """Return a page on which known ground ends with the last record read that is left; None if it is not found.
+
+    Of the records between that one and a frontier that is gone, those that are not remembered will seem to be new.
+    """
+    if resume.step:
+        return (yield from _find_page(ground, resume, name))
+    for offset in _regions(ground.start, resume):
+        answer = yield Ask(offset)
+        if found := _marks(answer, resume, name):
+            break
+    else:
+        return None
+    for _ in range(MOST_JUMPS):
+        place, distance = found[-1]
+        if not distance:
+            break
+        ahead = yield Ask(answer.offset + place + distance)
+        closer = _marks(ahead, resume, name)
+        if not closer or closer[-1][1] >= distance:
+            break
+        answer, found = ahead, closer
+    if not _trusted(answer, found, resume) and answer.offset > ground.start:
+        answer = yield Ask(answer.offset - 1)
+        found = _marks(answer, resume, name)
+    if not _trusted(answer, found, resume):
+        return None
+    ground.resume(answer, found[-1][0])
+    return answer
+
+
+def _find_page(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashable]) -> Search:
+    """Look for the frontier on its own page: without a seam, nothing else tells what has moved."""
+    answer = yield Ask(resume.offset - (resume.offset - ground.start) % resume.step)
+    found = _marks(answer, resume, name)
+    if not found or (answer.offset + found[-1][0], found[-1][1]) != (resume.offset, 0):
+        return None
+    ground.resume(answer, found[-1][0])
+    return answer
+
+
+def _regions(start: int, resume: Resume) -> Iterator[int]:
+    """Yield offsets to look at, nearest first, whose pages cover all ground near where the frontier was."""
+    reach = max(resume.marks.values(), default=0) + 1
+    yield max(start, resume.offset)
+    for region in range(1, MOST_REGIONS + 1):
+        if (back := resume.offset - region * reach) > start - reach:
+            yield max(start, back)
+        yield resume.offset + region * reach
+
+
+def _marks(answer: Answer, resume: Resume, name: Callable[[Hashable], Hashable]) -> list[tuple[int, int]]:
+    """Return the places of remembered records in an answer, and how far each came before the frontier.
+
+    Only those in their old order, which ends with the one nearest to the frontier.
+    """
+    named = ((place, resume.marks.get(name(key))) for place, key in enumerate(answer.keys))
+    marks: list[tuple[int, int]] = []
+    for place, distance in sorted(
+        ((place, distance) for place, distance in named if distance is not None), key=lambda mark: mark[1]
+    ):
+        if not marks or place < marks[0][0]:
+            marks.insert(0, (place, distance))
+    return marks
+
+
+def _trusted(answer: Answer, marks: Sequence[tuple[int, int]], resume: Resume) -> bool:
+    """Tell whether a page shows where it lies. A single record does not that stands elsewhere: it may have moved."""
+    if not marks:
+        return False
+    place, distance = marks[-1]
+    return answer.offset + place + distance == resume.offset or len(marks) >= min(ENOUGH, len(resume.marks))
