@@ -119,6 +119,10 @@ class Instants:
         """Return the highest value that a bookmark may have at this moment."""
         return moment
 
+    def unasked(self, start: datetime) -> datetime:
+        """Return the lowest value that an API may send which heeds the filter from `start` on, to the day at least."""
+        return self.before(start, max(86_400, 2 * self._unit.total_seconds()))
+
     def start_parameter(self, start: datetime) -> str:
         """Write the lower bound for a filter, one unit early: it may be exclusive, or know no fractions."""
         return self._written(self.before(start, self._unit.total_seconds()))
@@ -168,6 +172,10 @@ class Numbers:
     def ceiling(self, moment: datetime) -> int | None:
         """Return the highest value that a bookmark may have at this moment, None where it counts no time."""
         return self.date(moment)
+
+    def unasked(self, start: int) -> int:
+        """Return the lowest value that an API may send which heeds the filter from `start` on."""
+        return start - (self._scale or 1)
 
     def start_parameter(self, start: int) -> str:
         """Write the lower bound for a filter, one unit early: it may be exclusive."""

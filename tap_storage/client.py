@@ -6,7 +6,8 @@ import dataclasses
 import random
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -35,6 +36,8 @@ MOST_REDIRECTS = 5
 LARGEST_BODY = 1 << 30
 """Bytes; a page that is larger, decompressed, is not read."""
 CHUNK = 1 << 16
+MOMENT_S = 1.0
+"""How long at most nothing is done while waiting."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Response:
 class Client:
     """Fetches pages over one kept-alive connection.
 
-    log: is told of retries. observe: is told the status and seconds of each answer. traffic: is counted up.
+    log: is told of retries. observe: is told the status and seconds of each answer. traffic: is counted up. waiting: is
+    called about every second while there is nothing to do.
     Raises ConfigurationError where the environment names a CA bundle that is not there.
     """
 
@@ -59,7 +63,9 @@ class Client:
         log: Callable[[str], object],
         observe: Callable[[int, float], object],
         traffic: Traffic,
+        waiting: Callable[[], object],
     ) -> None:
+        self._waiting = waiting
         self._traffic = traffic
         self._connection = connection
         self._log = log
@@ -90,11 +96,11 @@ class Client:
                 msg = f"{what} {error}"
                 raise type(error)(msg) from None
             except TransientError as error:
-                wait = self._wait(attempts, error, what)
-                self._log(f"{what} {error}: asking again in {wait:.1f} s")
-                time.sleep(wait)
+                seconds = self._wait(attempts, error, what)
+                self._log(f"{what} {error}: asking again in {seconds:.1f} s")
+                self._pause(seconds)
                 self._traffic.retries += 1
-                self._traffic.seconds_waited += wait
+                self._traffic.seconds_waited += seconds
 
     def _wait(self, attempts: int, error: TransientError, what: str) -> float:
         """Seconds to wait after so many failed attempts. Raises FatalAPIError when it is enough."""
@@ -107,15 +113,15 @@ class Client:
         if wanted is not None and wanted > longest:
             msg = f"{msg}, and Retry-After asks for {wanted:.0f} s of silence: run again later, or raise max_backoff"
             raise FatalAPIError(msg) from None
-        wait = self._connection.backoff_factor * 2.0 ** min(attempts - 1, 64) if wanted is None else wanted
-        return min(wait + random.random() * min(wait, 1), longest)
+        seconds = self._connection.backoff_factor * 2.0 ** min(attempts - 1, 64) if wanted is None else wanted
+        return min(seconds + random.random() * min(seconds, 1), longest)
 
     def _attempt(self, request: HTTPRequest, read: Callable[[Response], T]) -> T:
         """Ask once. Raises TransientError or FatalAPIError."""
         timeout = self._connection.timeout
         page_timeout = PAGE_TIMEOUTS * timeout
         try:
-            return read(_within(page_timeout, lambda: self._get(request)))
+            return read(self._within(page_timeout, lambda: self._get(request)))
         except Exception as error:  # noqa: BLE001 (what is not a failure of the request is raised as it is)
             told = failures.of_exception(error, timeout=timeout, page_timeout=page_timeout)
             raise told from None
@@ -158,19 +164,30 @@ class Client:
         self._traffic.bytes += len(body)
         return body
 
+    def _pause(self, seconds: float) -> None:
+        """Wait so long, and no longer idle than a moment."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            time.sleep(min(left, MOMENT_S))
+            self._waiting()
 
-def _within(seconds: float, action: Callable[[], T]) -> T:
-    """Return what the action returns; after so many seconds raise concurrent.futures.TimeoutError, and leave it be.
+    def _within(self, seconds: float, action: Callable[[], T]) -> T:
+        """Return what the action returns; after so many seconds raise concurrent.futures.TimeoutError, and leave it be.
 
-    Timeouts of sockets begin anew with each byte, so that a trickle of them would hold the run up for ever.
-    """
-    outcome: Future[T] = Future()
+        Timeouts of sockets begin anew with each byte, so that a trickle of them would hold the run up for ever.
+        """
+        outcome: Future[T] = Future()
 
-    def act() -> None:
-        try:
-            outcome.set_result(action())
-        except BaseException as error:  # noqa: BLE001 (raised again where the outcome is asked for)
-            outcome.set_exception(error)
+        def act() -> None:
+            try:
+                outcome.set_result(action())
+            except BaseException as error:  # noqa: BLE001 (raised again where the outcome is asked for)
+                outcome.set_exception(error)
 
-    threading.Thread(target=act, daemon=True).start()
-    return outcome.result(timeout=seconds)
+        threading.Thread(target=act, daemon=True).start()
+        end = time.monotonic() + seconds
+        while not wait([outcome], timeout=min(MOMENT_S, max(0.0, end - time.monotonic()))).done:
+            if time.monotonic() >= end:
+                raise FutureTimeoutError
+            self._waiting()
+        return outcome.result()

@@ -56,6 +56,10 @@ class RefusedError(FatalAPIError):
     """The API refuses to serve what was asked for."""
 
 
+class UnprovenError(FatalAPIError):
+    """What the API answered does not prove that no record is missing, or speaks against it."""
+
+
 class TransientError(RetriableAPIError):
     """A failure that may pass when asked again.
 

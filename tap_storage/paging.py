@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from singer_sdk.exceptions import FatalAPIError
@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
     from tap_storage.records import Page
     from tap_storage.verdict import Verdict
-    from tap_storage.walk import Walk
+    from tap_storage.walk import Resume, Walk
+
+
+class Reading(NamedTuple):
+    """A page as it was read: all its records, and the places of those that are new.
+
+    follows: whether it begins right after the page read before, without a record that both hold.
+    """
+
+    offset: int
+    records: Sequence[dict[str, Any]]
+    new: Sequence[int]
+    follows: bool
 
 
 class Everything:
@@ -25,6 +37,7 @@ class Everything:
 
     bounded = False
     moved = 0
+    place = None
 
     def __init__(self, *, offset: int) -> None:
         self.offset = offset
@@ -65,6 +78,11 @@ class WalkPaginator(OffsetPaginator):
     def bounded(self) -> bool:
         """Whether maximum_offset ended the walk."""
         return self._pages.bounded
+
+    @property
+    def place(self) -> Resume | None:
+        """Where the walk is, for another process to go on from."""
+        return self._pages.place
 
     @override
     def advance(self, response: Page) -> None:  # type: ignore[override]

@@ -20,12 +20,34 @@ from tap_storage.bookmarks import Window, parse_instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     Config = Mapping[str, Any]
     Schema = Mapping[str, Any]
 
 OFF_BY_NULL = ("replication_key", "total_path")
 """Settings where null does not mean the default but, like "", none."""
+
+COLLECTION = (
+    "base_url",
+    "headers",
+    "path",
+    "params",
+    "data_selector",
+    "limit_param",
+    "offset_param",
+    "initial_offset",
+    "page_overlap",
+    "datetime_format",
+    "sort_order",
+    "start_param",
+    "end_param",
+)
+"""Settings that say which records there are, and in what order."""
+BOUNDS = ("start_date", "end_date", "lookback_window", "maximum_offset")
+"""Settings that say which of them a run reads."""
+LOOKBACK = 300
+"""Seconds; the default of lookback_window."""
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
@@ -73,7 +95,18 @@ class Resource(_View):
     maximum_offset: int | None = None
 
 
-def window(config: Config) -> Window:
+@dataclasses.dataclass(frozen=True)
+class Replication(_View):
+    """How new records are told from known ones, and how the API helps with it. lookback_window in seconds."""
+
+    datetime_format: str
+    sort_order: str
+    lookback_window: float
+    start_param: str = ""
+    end_param: str = ""
+
+
+def window(config: Config) -> Window[datetime]:
     """Return the instants that start_date and end_date bound."""
     return Window(parse_instant(config.get("start_date")), parse_instant(config.get("end_date")))
 

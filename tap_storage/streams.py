@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from functools import cached_property, partial
 from http import HTTPStatus
@@ -16,19 +17,23 @@ from typing_extensions import override
 
 from tap_storage import schemas
 from tap_storage.client import Client, Response
-from tap_storage.failures import RefusedError
+from tap_storage.failures import RefusedError, UnprovenError
 from tap_storage.incremental import IncrementalStream
-from tap_storage.paging import Everything, WalkPaginator
+from tap_storage.paging import Everything, Reading, WalkPaginator, identify
+from tap_storage.progress import name
 from tap_storage.records import REFUSED_PAGE, Page, read_page
-from tap_storage.settings import Connection, Resource, window
-from tap_storage.verdict import Verdict, pronounced
+from tap_storage.seek import Sample
+from tap_storage.settings import Connection, Replication, Resource
 from tap_storage.walk import Walk, WalkError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
-    from singer_sdk.helpers.types import Context, Record
+    from singer_sdk.helpers.types import Context
     from singer_sdk.tap_base import Tap
+
+    from tap_storage.seek import Probe
+    from tap_storage.walk import Resume
 
 
 class StorageDataStream(IncrementalStream):
@@ -39,6 +44,10 @@ class StorageDataStream(IncrementalStream):
 
     def __init__(self, tap: Tap) -> None:
         self.resource = Resource.from_config(tap.config)
+        self.replication = Replication.from_config(tap.config)
+        self.initial_offset, self.page_size = self.resource.initial_offset, self.resource.limit
+        self._resume: Resume | None = None
+        self._paginator: WalkPaginator | None = None
         super().__init__(tap=tap, path=self.resource.path)
         self.primary_keys = self.resource.primary_keys
         self.replication_key = self.resource.replication_key
@@ -83,7 +92,7 @@ class StorageDataStream(IncrementalStream):
         }
         sent = {name: value for name, value in paging.items() if name}
         # The key is put in here: the authenticator itself would drop parameters that are set to nothing.
-        return sent | self.resource.params | self.authenticator.auth_params
+        return sent | self.resource.params | self.filters | self.authenticator.auth_params
 
     @override
     def get_new_paginator(self) -> WalkPaginator:
@@ -95,6 +104,9 @@ class StorageDataStream(IncrementalStream):
                 overlap=resource.page_overlap,
                 maximum=resource.maximum_offset,
                 unique=bool(self.primary_keys),
+                filtered=bool(self.filters),
+                resume=self._resume,
+                name=name,
                 note=self.log,
             )
             if resource.offset_param
@@ -103,26 +115,54 @@ class StorageDataStream(IncrementalStream):
         return WalkPaginator(pages, page_size=resource.limit, primary_keys=self.primary_keys or [])
 
     @override
-    def request_records(self, context: Context | None) -> Iterator[Record]:
-        """Yield the records of the collection, each once, in the order of the API."""
-        paginator = self.get_new_paginator()
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[None]:
         with self.get_http_request_counter() as requests_made:
-            client = Client(
+            self._client = Client(
                 self.connection,
                 log=partial(self.log, level=logging.WARNING),
                 observe=partial(self._observe, requests_made),
-                traffic=self._verdict.traffic,
+                traffic=self.verdict.traffic,
+                waiting=self.save_if_due,
             )
-            while not paginator.finished:
-                yield from self._next_records(paginator, client, context)
-        self._verdict.judgement = "bounded" if paginator.bounded or window(self.config).end else "complete"
+            yield
 
-    def _next_records(self, paginator: WalkPaginator, client: Client, context: Context | None) -> list[Record]:
-        """Fetch the page that the walk asks for; return the records in it that are new."""
+    @override
+    def read_pages(self, resume: Resume | None) -> Iterator[Reading]:
+        self._resume = resume
+        self._paginator = paginator = self.get_new_paginator()
+        behind: int | None = None
+        while not paginator.finished:
+            offset = paginator.current_value
+            page = self._next_page(paginator)
+            yield Reading(offset, page.records, paginator.new, offset == behind)
+            behind = offset + len(page.records)
+
+    @override
+    def sample(self, probe: Probe) -> Sample:
+        try:
+            page = self._fetch(probe.offset, f"{self.name} at offset {probe.offset}", limit=probe.size)
+        except RefusedError:
+            page = REFUSED_PAGE
+        keys = identify(page.records, self.primary_keys or [], offset=probe.offset)
+        return Sample([name(key) for key in keys], self.run.values(page.records), page.total)
+
+    @property
+    @override
+    def cut_short(self) -> bool:
+        return self._paginator is not None and self._paginator.bounded
+
+    @property
+    @override
+    def place(self) -> Resume | None:
+        return self._paginator.place if self._paginator else None
+
+    def _next_page(self, paginator: WalkPaginator) -> Page:
+        """Fetch the page that the walk asks for, and let it be taken in."""
         offset = paginator.current_value
         what = f"{self.name} at offset {offset}"
         try:
-            page = client.fetch(self.get_http_request(page=PageContext(context, offset)), self._read, what=what)
+            page = self._fetch(offset, what)
         except RefusedError as error:
             if not paginator.count:
                 raise
@@ -132,25 +172,20 @@ class StorageDataStream(IncrementalStream):
             paginator.advance(page)
         except (WalkError, FatalAPIError) as error:
             msg = f"{what} {error}"
-            raise FatalAPIError(msg) from None
+            raise UnprovenError(msg) from None
         finally:
-            paginator.report(self._verdict)
-        return [page.records[place] for place in paginator.new]
+            paginator.report(self.verdict)
+        return page
 
-    @override
-    def _sync_records(
-        self, context: Context | None = None, *, write_messages: bool = True
-    ) -> Generator[Record, Any, Any]:
-        # Private, but nothing else sees each way in which a sync can end.
-        self._verdict = Verdict(self.name)
-        with pronounced(self._verdict, self.log):
-            for record in super()._sync_records(context, write_messages=write_messages):
-                self._verdict.records += 1
-                yield record
+    def _fetch(self, offset: int, what: str, *, limit: int | None = None) -> Page:
+        request = self.get_http_request(page=PageContext(None, offset))
+        if limit is not None and self.resource.limit_param:
+            request.params[self.resource.limit_param] = limit
+        return self._client.fetch(request, self._read_page, what=what)
 
-    def _read(self, response: Response) -> Page:
+    def _read_page(self, response: Response) -> Page:
         if response.date:
-            self.lower_bookmark_ceiling(response.date)
+            self.run.lower_ceiling(response.date)
         return read_page(
             response.body,
             data_selector=self.resource.data_selector,

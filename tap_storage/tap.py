@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk import typing as th
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from typing_extensions import override
 
 from tap_storage import settings, validation
-from tap_storage.bookmarks import parse_instant
 from tap_storage.command import StorageCommand
+from tap_storage.interruption import WholeLineWriter, interrupt
 from tap_storage.redaction import conceal
 from tap_storage.streams import StorageDataStream
 
@@ -124,6 +122,15 @@ CONNECTION = th.PropertiesList(
         title="End date",
         description="Emit only records whose replication key is before this ISO 8601 instant",
     ),
+    th.Property(
+        "emit_activate_version_messages",
+        th.BooleanType,
+        default=False,
+        title="Activate versions",
+        description=(
+            "After a full refresh that is proven complete, let the destination drop rows that are gone at the source"
+        ),
+    ),
 )
 
 RESOURCE = th.PropertiesList(
@@ -213,7 +220,50 @@ RESOURCE = th.PropertiesList(
         th.StringType,
         default="created_at",
         title="Replication key",
-        description="Date-time field that tells new records from known ones; empty to read the full table",
+        description="Date-time or integer field that tells new records from known ones; empty to read the full table",
+    ),
+    th.Property(
+        "start_param",
+        th.StringType,
+        title="Start parameter",
+        description="Name of the query parameter by which the API leaves out records with a lower replication key",
+        examples=["created_after"],
+    ),
+    th.Property(
+        "end_param",
+        th.StringType,
+        title="End parameter",
+        description="Name of the query parameter by which the API leaves out records from end_date on",
+        examples=["created_before"],
+    ),
+    th.Property(
+        "datetime_format",
+        TEXT,
+        default="iso",
+        title="Date-time format",
+        description=(
+            "How start_param and end_param are written, in UTC: iso, epoch (seconds), epoch_ms, or a strftime pattern"
+        ),
+        examples=["iso", "epoch", "epoch_ms", "%Y-%m-%d %H:%M:%S"],
+    ),
+    th.Property(
+        "sort_order",
+        th.StringType,
+        default="unsorted",
+        allowed_values=["ascending", "descending", "unsorted"],
+        title="Sort order",
+        description=(
+            "How the API sorts by the replication key: ascending, descending or unsorted; what is known is then skipped"
+        ),
+    ),
+    th.Property(
+        "lookback_window",
+        th.NumberType(minimum=0, maximum=10**10),
+        default=settings.LOOKBACK,
+        title="Lookback window",
+        description=(
+            "Seconds before the bookmark that are read again, for records that arrive late; not for integer keys"
+        ),
     ),
 )
 
@@ -222,7 +272,7 @@ class TapStorage(Tap):
     """Singer tap that copies a storage API's collection, read over offset pages."""
 
     name = "tap-storage"
-    message_writer_class: type[GenericSingerWriter[Any, Any]] = MsgSpecWriter
+    message_writer_class: type[GenericSingerWriter[Any, Any]] = WholeLineWriter
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(*CONNECTION, *RESOURCE).to_dict()
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
@@ -265,17 +315,8 @@ class TapStorage(Tap):
 
     @override
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:
-        # Private, but the SDK exits 0 here, as if everything had been read.
-        sys.exit(128 + signum)
-
-    @override
-    def load_state(self, state: dict[str, Any]) -> None:
-        name = StorageDataStream.name
-        value = state.get("bookmarks", {}).get(name, {}).get("replication_key_value")
-        if value is not None and parse_instant(value) is None:
-            msg = f"The state's bookmark of {name} is not a date-time: correct the state, or run without it"
-            raise ConfigurationError(msg)
-        super().load_state(state)
+        # Private, but the SDK exits 0 here, as if everything had been read, and in the middle of a line.
+        interrupt(signum)
 
     @override
     def discover_streams(self) -> Sequence[StorageDataStream]:

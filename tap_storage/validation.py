@@ -11,13 +11,16 @@ from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_storage import settings
-from tap_storage.bookmarks import parse_instant
+from tap_storage.bookmarks import parse_instant, writes_dates
 from tap_storage.records import compile_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tap_storage.settings import Config, Schema
+
+PARAMETERS = ("limit_param", "offset_param", "start_param", "end_param")
+"""Settings that name query parameters."""
 
 
 def check(config: Config, schema: Schema, *, required: bool = True) -> None:
@@ -89,6 +92,7 @@ def _inconsistent(config: Config, known: Iterable[str]) -> Iterator[tuple[str, s
     yield from _wrong_paging(sound)
     yield from _wrong_selectors(sound)
     yield from _wrong_dates(sound)
+    yield from _wrong_filters(sound)
     yield from _wrong_parameters(sound)
     yield from _wrong_headers(sound)
 
@@ -147,20 +151,31 @@ def _wrong_dates(config: Config) -> Iterator[tuple[str, str]]:
         )
 
 
+def _wrong_filters(config: Config) -> Iterator[tuple[str, str]]:
+    if not writes_dates(config.get("datetime_format", "iso")):
+        yield "datetime_format", "must be iso, epoch, epoch_ms, or a pattern of strftime such as %Y-%m-%dT%H:%M:%SZ"
+    if config.get("replication_key") == "":
+        for name in ("start_param", "end_param"):
+            if config.get(name):
+                yield name, "needs a replication_key to filter by; set one, or leave the parameter out"
+        if config.get("sort_order", "unsorted") != "unsorted":
+            yield "sort_order", "needs a replication_key to sort by; set one, or leave the order out"
+
+
 def _wrong_parameters(config: Config) -> Iterator[tuple[str, str]]:
-    own = [config.get(name) for name in ("limit_param", "offset_param")]
+    own = [config.get(name) for name in PARAMETERS]
     if config.get("auth_location") == "query":
         own.append(config.get("auth_param"))
     sent = [name for name in own if name]
     if len(set(sent)) < len(sent):
         yield (
             "offset_param",
-            "limit_param, offset_param and auth_param must name different query parameters",
+            f"{', '.join(PARAMETERS)} and auth_param must name different query parameters",
         )
     for name in set(sent) & set(config.get("params", {})):
         yield (
             "params",
-            f"must not hold {name}, which the tap sends itself (see limit_param, offset_param, auth_param)",
+            f"must not hold {name}, which the tap sends itself (see {', '.join(PARAMETERS)}, auth_param)",
         )
 
 

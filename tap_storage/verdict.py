@@ -36,6 +36,7 @@ class Verdict:
     stream: str
     judgement: Judgement = "incomplete"
     records: int = 0
+    read: int = 0
     pages: int = 0
     moved: int = 0
     total: int | None = None
@@ -49,6 +50,7 @@ class Verdict:
             "stream": self.stream,
             "verdict": self.judgement,
             "records": self.records,
+            "records_read": self.read,
             "pages": self.pages,
             "requests": self.traffic.requests,
             "retries": self.traffic.retries,

@@ -33,7 +33,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(api: FakeAPI, monkeypat
         max_backoff=0,
         retry_statuses=[],
     )
-    reader = Client(connection, log=print, observe=lambda *_: None, traffic=Traffic())
+    reader = Client(connection, log=print, observe=lambda *_: None, traffic=Traffic(), waiting=lambda: None)
     request = HTTPRequest(f"{api.url}/v1/resource", params={"api_key": api.api_key})
     with pytest.raises(FatalAPIError, match=r"^the page has a body of more than 1 MiB: lower limit$"):
         reader.fetch(request, lambda response: response, what="the page")

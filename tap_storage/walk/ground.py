@@ -197,6 +197,7 @@ class Ground:
         self.position = answer.offset + place
         self.read = self.position + 1 - self.start
         self.pages = 1
+        self.totals.compare(answer, self.position)
 
     def sight(self, answer: Answer) -> None:
         """Keep in mind what an answer holds that cannot be located."""

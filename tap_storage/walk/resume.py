@@ -12,22 +12,21 @@ from typing import TYPE_CHECKING
 from tap_storage.walk.answers import Answer, Ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Hashable, Iterator, Mapping
 
     from tap_storage.walk.ground import Ground
 
     Search = Generator[Ask, Answer, "Answer | None"]
+    Confirming = Generator[Ask, Answer, bool]
 
 CLOSE_MARKS = 10
 """Records up to the frontier that are all remembered …"""
 MARKS_A_PAGE = 2
 """… and how many of each page before them."""
-MOST_JUMPS = 4
-"""Times that a record which was found may show where the frontier should be."""
+MOST_JUMPS = 8
+"""Pages to look at for the frontier itself, once a record near it is found."""
 MOST_REGIONS = 16
 """Stretches of remembered ground to look through before and behind where it was."""
-ENOUGH = 2
-"""Records by which a page is located."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +41,12 @@ class Resume:
     marks: Mapping[Hashable, int]
     page: int = 0
     step: int = 0
+
+    @property
+    def frontier(self) -> Resume:
+        """The place without what comes before it."""
+        marks = {mark: distance for mark, distance in self.marks.items() if not distance}
+        return dataclasses.replace(self, marks=marks)
 
 
 def snapshot(ground: Ground, name: Callable[[Hashable], Hashable]) -> Resume:
@@ -70,22 +75,52 @@ def find_again(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashab
             break
     else:
         return None
+    ahead = answer
     for _ in range(MOST_JUMPS):
         place, distance = found[-1]
-        if not distance:
+        if not (distance and ahead.keys):
             break
-        ahead = yield Ask(answer.offset + place + distance)
+        # Where it should be by this record; or further on, if others came in between.
+        offset = answer.offset + place + distance if ahead is answer else ahead.offset + len(ahead.keys)
+        ahead = yield Ask(offset)
         closer = _marks(ahead, resume, name)
-        if not closer or closer[-1][1] >= distance:
-            break
-        answer, found = ahead, closer
-    if not _trusted(answer, found, resume) and answer.offset > ground.start:
-        answer = yield Ask(answer.offset - 1)
-        found = _marks(answer, resume, name)
-    if not _trusted(answer, found, resume):
+        if closer and closer[-1][1] < distance:
+            answer, found = ahead, closer
+    place, distance = found[-1]
+    if not (yield from _confirm(ground, answer, found[-1], resume, name)):
+        return None
+    # What is new counts in the answer that was taken last.
+    answer = yield Ask(answer.offset + place)
+    found = _marks(answer, resume, name)
+    if not found or found[-1][1] > distance:
         return None
     ground.resume(answer, found[-1][0])
     return answer
+
+
+def _confirm(
+    ground: Ground,
+    answer: Answer,
+    mark: tuple[int, int],
+    resume: Resume,
+    name: Callable[[Hashable], Hashable],
+) -> Confirming:
+    """Tell whether a record that is remembered shows where its page lies.
+
+    It does where it was expected. Elsewhere it may have moved alone, unless another stands before it that did so then.
+    """
+    place, distance = mark
+    offset = answer.offset + place
+    if offset + distance == resume.offset or len(resume.marks) == 1:
+        return True
+    before = answer
+    for _ in range(MOST_JUMPS):
+        if any(further > distance and before.offset + at < offset for at, further in _marks(before, resume, name)):
+            return True
+        if before.offset <= ground.start:
+            return False
+        before = yield Ask(max(ground.start, before.offset - max(1, len(before.keys))))
+    return False
 
 
 def _find_page(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashable]) -> Search:
@@ -99,13 +134,15 @@ def _find_page(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashab
 
 
 def _regions(start: int, resume: Resume) -> Iterator[int]:
-    """Yield offsets to look at, nearest first, whose pages cover all ground near where the frontier was."""
+    """Yield offsets to look at, nearest first, and no further apart than what is remembered reaches."""
     reach = max(resume.marks.values(), default=0) + 1
     yield max(start, resume.offset)
-    for region in range(1, MOST_REGIONS + 1):
-        if (back := resume.offset - region * reach) > start - reach:
-            yield max(start, back)
-        yield resume.offset + region * reach
+    away = max(1, resume.page)
+    while away < MOST_REGIONS * reach:
+        if resume.offset > start:
+            yield max(start, resume.offset - away)
+        yield resume.offset + away
+        away += min(away, reach)
 
 
 def _marks(answer: Answer, resume: Resume, name: Callable[[Hashable], Hashable]) -> list[tuple[int, int]]:
@@ -121,11 +158,3 @@ def _marks(answer: Answer, resume: Resume, name: Callable[[Hashable], Hashable])
         if not marks or place < marks[0][0]:
             marks.insert(0, (place, distance))
     return marks
-
-
-def _trusted(answer: Answer, marks: Sequence[tuple[int, int]], resume: Resume) -> bool:
-    """Tell whether a page shows where it lies. A single record does not that stands elsewhere: it may have moved."""
-    if not marks:
-        return False
-    place, distance = marks[-1]
-    return answer.offset + place + distance == resume.offset or len(marks) >= min(ENOUGH, len(resume.marks))

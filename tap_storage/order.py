@@ -1,0 +1,59 @@
+"""The order that an API is declared to have by the replication key: what follows from it, and what contradicts it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tap_storage.bookmarks import Window
+
+
+class Order:
+    """Holds pages against the declared order, and tells when the rest of them is of no interest.
+
+    declared: "ascending", "descending" or "unsorted". Values are replication keys as read, None for those that cannot
+    be; these say nothing of the order. Once contradicted, it is not relied on any more.
+    """
+
+    def __init__(self, declared: str, window: Window[Any], *, contradicted: bool = False) -> None:
+        self._window = window
+        self._declared = declared
+        self._latest: Any = None
+        self.contradicted = contradicted
+
+    @property
+    def ascending(self) -> bool:
+        """Whether records are known to ascend."""
+        return self._declared == "ascending" and not self.contradicted
+
+    @property
+    def descending(self) -> bool:
+        """Whether records are known to descend."""
+        return self._declared == "descending" and not self.contradicted
+
+    def check(self, page: Sequence[Any], *, follows: bool) -> bool:
+        """Take in the values of a whole page; return False if they contradict the order for the first time.
+
+        follows: whether the page begins after the one before it, without a record that both hold.
+        """
+        if not (self.ascending or self.descending):
+            return True
+        values = [value for value in page if value is not None]
+        latest, self._latest = self._latest, values[-1] if values else self._latest
+        if follows and latest is not None:
+            values.insert(0, latest)
+        if self.descending:
+            values.reverse()
+        self.contradicted = any(later < earlier for earlier, later in itertools.pairwise(values))
+        return not self.contradicted
+
+    def is_past(self, new: Sequence[Any]) -> bool:
+        """Tell whether all records behind these, the new ones of a page, lie outside the window."""
+        if not new or None in new:
+            return False
+        if self.descending:
+            return all(self._window.precedes(value) for value in new)
+        return self.ascending and all(self._window.follows(value) for value in new)

@@ -1,0 +1,106 @@
+"""One attempt at copying a collection: which records belong in it, and what it makes of the state."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from singer_sdk.helpers.types import Record
+
+    from tap_storage.bookmarks import Scale, Window
+    from tap_storage.order import Order
+    from tap_storage.progress import Progress
+
+BOOKMARK = "replication_key_value"
+"""Of the SDK's state of a stream; `replication_key` beside it names the field."""
+
+
+class Run:
+    """What a run looks for, and what it has found.
+
+    key: name of the replication key, "" without one. scale: how its values are read. primary_keys: by which a record is
+    named in messages. log: takes them.
+    """
+
+    def __init__(  # noqa: PLR0913 (what there is to know of a run)
+        self,
+        *,
+        key: str,
+        scale: Scale,
+        primary_keys: Sequence[str],
+        window: Window[Any],
+        order: Order,
+        progress: Progress,
+        log: Callable[..., None],
+    ) -> None:
+        self.window = window
+        self.order = order
+        self.progress = progress
+        self.read = 0
+        """Records of the collection that were read."""
+        self._key = key
+        self._scale = scale
+        self._primary_keys = primary_keys
+        self._log = log
+        self._newest: Any = scale.read(progress.newest)
+        self._told_unreadable = self._told_unasked = False
+
+    def values(self, records: Sequence[Record]) -> list[Any]:
+        """Return the replication keys of records as they are compared, None for those that cannot be read."""
+        key, read = self._key, self._scale.read
+        return [read(record.get(key)) for record in records] if key else [None] * len(records)
+
+    def sift(self, records: Sequence[Record], values: Sequence[Any], places: Sequence[int]) -> Iterator[Record]:
+        """Yield the records at these places that belong in the window: all that can be told, and those that cannot."""
+        self.read += len(places)
+        for place in places:
+            value = values[place]
+            if value is None and self._key and not self._told_unreadable:
+                self._told_unreadable = True
+                self._log(
+                    "Records without a readable %s are emitted by every run, %s for one",
+                    self._key,
+                    {name: records[place].get(name) for name in self._primary_keys},
+                    level=logging.WARNING,
+                )
+            if self.window.holds(value):
+                self.progress.records += 1
+                yield records[place]
+                if value is not None and (self._newest is None or self._newest < value):
+                    self._newest = value
+
+    def hear_unasked(self, values: Sequence[Any], lowest: Any) -> None:
+        """Tell of an API that sends what the filter on the replication key should have left out.
+
+        lowest: value that one may send which heeds it.
+        """
+        if not self._told_unasked and any(value is not None and value < lowest for value in values):
+            self._told_unasked = True
+            self._log(
+                "The API sends records from before what start_param asked for: is it the API's name for that? They "
+                "are left out here, but each run reads them",
+                level=logging.WARNING,
+            )
+
+    def lower_ceiling(self, moment: datetime) -> None:
+        """Let the bookmark not pass this moment, at which reading began: later records may lie on pages read before."""
+        self.progress.began = min(self.progress.began, moment)
+
+    def note_newest(self) -> None:
+        """Let the progress know the highest replication key so far."""
+        self.progress.newest = None if self._newest is None else self._scale.write(self._newest)
+
+    def move_bookmark(self, state: dict[str, Any]) -> None:
+        """Let the state begin where this run ends: at its newest record, or at its beginning if that is earlier."""
+        if self._newest is None:
+            return
+        ceiling = self._scale.ceiling(self.progress.began)
+        newest = self._newest if ceiling is None else min(self._newest, ceiling)
+        before = self._scale.read(state.get(BOOKMARK))
+        if before is None or before < newest:
+            state["replication_key"] = self._key
+            state[BOOKMARK] = self._scale.write(newest)

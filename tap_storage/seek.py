@@ -1,0 +1,159 @@
+"""Finding the first record of interest in a collection that ascends by the replication key, without reading it.
+
+Pure: probes out, answers in. A bisection by pages of one record, down to a page that holds the last record before the
+window. That one is where reading begins: it is met again there, so that nothing can have slipped in between.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from collections.abc import Generator, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tap_storage.walk import Resume
+
+if TYPE_CHECKING:
+    from tap_storage.bookmarks import Window
+
+GROWTH = 32
+"""Factor by which the search for an offset behind the window's start grows, where no total tells."""
+
+
+class ContradictionError(Exception):
+    """The answers cannot be those of an API with this order; says why."""
+
+
+class Probe(NamedTuple):
+    """A question for so many records from an offset on."""
+
+    offset: int
+    size: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """What came of a probe: names of the records, their replication keys as read, and the total that was stated."""
+
+    names: Sequence[Hashable]
+    values: Sequence[Any]
+    total: int | None = None
+
+
+Seeking = Generator[Probe, Sample, "Resume | None"]
+
+
+def seek(*, start: int, limit: int, window: Window[Any], hint: Resume | None) -> Seeking:
+    """Return where the last record before the window is; None if there is none, or none can be told.
+
+    start: offset of the first record. limit: records on a page. hint: where the frontier of the run before was.
+    Raises ContradictionError.
+    """
+    if hint is not None:
+        offset = max(start, hint.offset + 1 - limit)
+        sample = yield Probe(offset, limit)
+        place = hint.offset - offset
+        if place < len(sample.names) and hint.marks.get(sample.names[place]) == 0:
+            found = _last_before(window, sample)
+            if found is not None:
+                return _here(offset, found, sample)
+    search = _Bisection(start, limit, window)
+    low = yield from search.look(start)
+    if not low.before:
+        return None
+    low, high = yield from _bracket(search, low)
+    while high - low.offset > limit:
+        middle = yield from search.look((low.offset + high) // 2)
+        if middle.before:
+            low = middle
+        else:
+            high = min(high, middle.offset)
+    sample = yield Probe(low.offset, limit)
+    found = _last_before(window, sample)
+    return None if found is None else _here(low.offset, found, sample)
+
+
+class _Record(NamedTuple):
+    """What is at an offset. before: whether a record of before the window."""
+
+    offset: int
+    before: bool
+    there: bool
+    total: int | None
+
+
+class _Bisection:
+    """Looks at single records, and checks that they ascend and are different."""
+
+    def __init__(self, start: int, limit: int, window: Window[Any]) -> None:
+        self.start = start
+        self.limit = limit
+        self._window = window
+        self._offsets: list[int] = []
+        self._values: list[Any] = []
+        self._names: dict[Hashable, int] = {}
+
+    def look(self, offset: int) -> Generator[Probe, Sample, _Record]:
+        """Return the record at an offset, or the first behind it whose replication key can be read."""
+        sample = yield Probe(offset, 1)
+        if sample.names and sample.values[0] is None:
+            sample = yield Probe(offset, self.limit)
+        if not sample.names:
+            return _Record(offset, before=False, there=False, total=sample.total)
+        place = next((place for place, value in enumerate(sample.values) if value is not None), None)
+        if place is None:
+            msg = f"no replication key can be read at offset {offset}"
+            raise ContradictionError(msg)
+        value = sample.values[place]
+        self._check(offset + place, sample.names[place], value)
+        before = self._window.precedes(value)
+        # What is not before the window ends the search at the offset asked for, what is, at its own.
+        return _Record(offset + place if before else offset, before=before, there=True, total=sample.total)
+
+    def _check(self, offset: int, name: Hashable, value: Any) -> None:
+        if self._names.setdefault(name, offset) != offset:
+            msg = f"the same record is at offsets {self._names[name]} and {offset}"
+            raise ContradictionError(msg)
+        place = bisect.bisect_left(self._offsets, offset)
+        if (place and value < self._values[place - 1]) or (
+            place < len(self._values) and self._values[place] < value and self._offsets[place] != offset
+        ):
+            msg = f"the record at offset {offset} is out of order"
+            raise ContradictionError(msg)
+        self._offsets.insert(place, offset)
+        self._values.insert(place, value)
+
+
+def _bracket(search: _Bisection, low: _Record) -> Generator[Probe, Sample, tuple[_Record, int]]:
+    """Return a record before the window, and an offset behind it where there is none."""
+    if low.total and low.total > 1:
+        last = yield from search.look(search.start + low.total - 1)
+        if not last.before:
+            return low, last.offset
+        low = last
+        beyond = yield from search.look(low.offset + 1)
+        if not beyond.before:
+            return low, beyond.offset
+        low = beyond
+    step = search.limit
+    while True:
+        further = yield from search.look(low.offset + step)
+        if not further.before:
+            return low, further.offset
+        low = further
+        step *= GROWTH
+
+
+def _last_before(window: Window[Any], sample: Sample) -> int | None:
+    """Return the place of the last of the records before the window that a page begins with."""
+    last = None
+    for place, value in enumerate(sample.values):
+        if value is not None and not window.precedes(value):
+            break
+        if value is not None:
+            last = place
+    return last
+
+
+def _here(offset: int, place: int, sample: Sample) -> Resume:
+    return Resume(offset + place, {sample.names[place]: 0})
