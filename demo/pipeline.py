@@ -40,6 +40,7 @@ class Pipeline:
             "NO_PROXY": "127.0.0.1",
             "TAP_STORAGE_BASE_URL": base_url,
             "TAP_STORAGE_API_KEY": api_key,
+            "TAP_STORAGE_SORT_ORDER": "ascending",  # by created_at, as the fake API has its records
             "TARGET_POSTGRES_SQLALCHEMY_URL": sqlalchemy_url,
         }
         directory.mkdir()

@@ -50,6 +50,7 @@ def seek(*, start: int, limit: int, window: Window[Any], hint: Resume | None) ->
     Raises ContradictionError.
     """
     if hint is not None:
+        limit = min(limit, hint.page or limit)  # as much as the API puts on a page
         offset = max(start, hint.offset + 1 - limit)
         sample = yield Probe(offset, limit)
         place = hint.offset - offset

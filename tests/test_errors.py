@@ -81,7 +81,12 @@ WRONG: list[tuple[str, Any]] = [
     ("page_overlap", "some"),
     ("primary_keys", "{}"),
     ("primary_keys", ["uuid"]),
-    ("replication_key", "size"),
+    ("replication_key", "name"),
+    ("datetime_format", "dd.mm.yyyy"),
+    ("datetime_format", "%H:%M"),
+    ("sort_order", "newest"),
+    ("lookback_window", -1),
+    ("start_param", "offset"),
     ("replication_key", "changed"),
     ("stream_maps", 3),
 ]

@@ -172,7 +172,9 @@ def test_the_remedy_for_an_unstable_order_works(tap: Tap, api: FakeAPI) -> None:
 def test_read_records_that_are_updated_and_move_to_the_end_lose_nothing(tap: Tap, api: FakeAPI, total: str) -> None:
     """With a sort by `updated_at`, records would be taken for read ground where others were not read yet."""
     api.reset(records=600)
-    api.behave(total=total, changes=[{"op": "move", "at": "read", "to": "back", "every": 3}], faults=[FENCE])
+    api.behave(
+        total=total, changes=[{"op": "move", "at": "read", "to": "back", "every": 3, "count": 20}], faults=[FENCE]
+    )
     run = tap(settings(api))
     assert_nothing_lost(run, api)
 

@@ -280,6 +280,8 @@ BOUNDS: list[tuple[dict[str, Any], dict[str, Any], int]] = [
     ({}, {"maximum_offset": 1}, 1),
     ({}, {"maximum_offset": 100}, 100),
     ({}, {"maximum_offset": 150, "page_overlap": 0}, 150),
+    ({}, {"maximum_offset": 100, "page_overlap": 0}, 100),
+    ({}, {"maximum_offset": 199}, 199),
     ({"cap": 40}, {"maximum_offset": 150}, 150),
     ({"offset": {"multiples_of": 100}}, {"maximum_offset": 150}, 150),
     ({"first_offset": 1}, {"maximum_offset": 150, "initial_offset": 1}, 149),

@@ -90,6 +90,7 @@ EVERYTHING: dict[str, Any] = {
     "retry_statuses": [418],
     "start_date": "2020-01-01T02:10:00+02:00",
     "end_date": "2020-01-01T01:00:00Z",
+    "emit_activate_version_messages": True,
     "path": "/v2/things",
     "params": {"filter.status": "x", "flag": True, "number": 7, "none": "", "a": {"b": "c"}},
     "data_selector": "result.items",
@@ -102,6 +103,11 @@ EVERYTHING: dict[str, Any] = {
     "total_path": "meta.total",
     "primary_keys": ["path", "id"],
     "replication_key": "updated_at",
+    "start_param": "since",
+    "end_param": "until",
+    "datetime_format": "epoch",
+    "sort_order": "descending",
+    "lookback_window": 7.5,
 }
 
 
@@ -120,7 +126,7 @@ def test_every_setting_means_the_same_by_every_way(way: Way, api: FakeAPI) -> No
     run = way({"base_url": api.url, "api_key": api.api_key, **EVERYTHING})
     assert run.status == 0, run.stderr
     requests = api.requests()
-    sent = "filter.status=x&flag=true&number=7&none=&a.b=c"
+    sent = "filter.status=x&flag=true&number=7&none=&a.b=c&since=1577837399&until=1577840401"
     assert [request["query"] for request in requests] == [
         f"take=60&skip={offset}&{sent}" for offset in (1, 59, 59, 117, 175)
     ]
@@ -203,6 +209,7 @@ def test_the_defaults_are_the_specification() -> None:
         "backoff_factor": 2,
         "max_backoff": 120,
         "retry_statuses": [429, 500, 502, 503, 504],
+        "emit_activate_version_messages": False,
         "path": "/v1/resource",
         "params": {},
         "data_selector": "data",
@@ -214,6 +221,9 @@ def test_the_defaults_are_the_specification() -> None:
         "total_path": "total",
         "primary_keys": ["id"],
         "replication_key": "created_at",
+        "datetime_format": "iso",
+        "sort_order": "unsorted",
+        "lookback_window": 300,
     }
 
 

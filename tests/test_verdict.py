@@ -19,6 +19,7 @@ FIELDS = [
     "stream",
     "verdict",
     "records",
+    "records_read",
     "pages",
     "requests",
     "retries",
@@ -56,6 +57,7 @@ def test_the_verdict_says_what_a_run_came_to(tap: Tap, api: FakeAPI) -> None:
         "stream": "storage_data",
         "verdict": "complete",
         "records": 250,
+        "records_read": 250,
         "pages": asked,
         "requests": asked,
         "retries": 0,
@@ -127,7 +129,8 @@ def test_a_run_that_fails_half_way_is_incomplete_and_moves_no_bookmark(
     before = state and "2020-01-01T00:00:00.000000Z"
     assert (run.status, len(run.records), run.verdict["records"]) == (1, 199, 199)
     assert run.bookmark in (None, before)
-    assert run.verdict["verdict"] == "incomplete"
+    assert (run.verdict["verdict"], run.verdict["pages"] > 1) == ("incomplete", True)
+    assert (run.verdict["records_read"], run.verdict["total_promised"]) == (199, 250)
     assert sum("VERDICT: " in line for line in run.warnings) == 1
 
 
