@@ -105,7 +105,18 @@ class IncrementalStream(RESTStream[int]):
                 raise ConfigurationError(msg)
         if self.replication_key:
             self._check_replication_key(source, properties.get(self.replication_key, {"type": "null"}))
-            self._read_bookmark(self.tap_state.get("bookmarks", {}).get(self.name, {}))
+
+    def read_bookmark(self, state: dict[str, Any]) -> Any:
+        """Return the state's bookmark, None without one. Raises ConfigurationError for one that cannot be read."""
+        bookmark = state.get(BOOKMARK)
+        if bookmark is None or state.get("replication_key", self.replication_key) != self.replication_key:
+            return None
+        scale = self.scale
+        value = scale.read(bookmark)
+        if value is None:
+            msg = f"The state's bookmark of {self.name} is not a {scale.noun}: correct the state, or run without it"
+            raise ConfigurationError(msg)
+        return value
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
@@ -320,22 +331,10 @@ class IncrementalStream(RESTStream[int]):
             )
             state.pop(BOOKMARK, None)
             state.pop(progress.KEY, None)
-        if self.incremental and (bookmark := self._read_bookmark(state)) is not None:
+        if self.incremental and (bookmark := self.read_bookmark(state)) is not None:
             since: Any = scale.before(bookmark, self.replication.lookback_window)
             start = since if start is None else max(start, since)
         return Window(start, end)
-
-    def _read_bookmark(self, state: dict[str, Any]) -> Any:
-        """Return the state's bookmark, None without one. Raises ConfigurationError for one that cannot be read."""
-        bookmark = state.get(BOOKMARK)
-        if bookmark is None or state.get("replication_key", self.replication_key) != self.replication_key:
-            return None
-        scale = self.scale
-        value = scale.read(bookmark)
-        if value is None:
-            msg = f"The state's bookmark of {self.name} is not a {scale.noun}: correct the state, or run without it"
-            raise ConfigurationError(msg)
-        return value
 
     def _skip(self, hint: Resume | None) -> Resume | None:
         """Return where to begin so that nothing in the window is left out; None for the beginning."""

@@ -319,6 +319,14 @@ class TapStorage(Tap):
         interrupt(signum)
 
     @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        for name, stream in self.streams.items():
+            bookmark = state.get("bookmarks", {}).get(name)
+            if isinstance(stream, StorageDataStream) and isinstance(bookmark, dict):
+                stream.read_bookmark(bookmark)
+
+    @override
     def discover_streams(self) -> Sequence[StorageDataStream]:
         stream = StorageDataStream(self)
         if self.input_catalog is None:

@@ -50,10 +50,9 @@ class Run:
         return states[-1] if states else {}
 
     @property
-    def bookmark(self) -> str | None:
+    def bookmark(self) -> Any:
         """The last state's bookmark of the one stream."""
-        value: str | None = self.state.get("bookmarks", {}).get("storage_data", {}).get("replication_key_value")
-        return value
+        return self.state.get("bookmarks", {}).get("storage_data", {}).get("replication_key_value")
 
     @property
     def verdict(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -80,6 +81,30 @@ class Pipeline:
             names = ", ".join(COLUMNS)
             return connection.execute(f"select {names} from storage.storage_data order by id").fetchall()  # noqa: S608
 
+    def count(self, condition: str) -> int:
+        """Return how many rows fulfil a condition."""
+        query = f"select count(*) from storage.storage_data where {condition}"  # noqa: S608
+        with psycopg.connect(libpq_url(self._database)) as connection:
+            (number,) = connection.execute(query).fetchone() or (0,)
+            return int(number)
+
+    def kill_tap(self, *, after: int, **extra: str) -> int:
+        """Copy, and kill the tap once the API has had so many requests; return Meltano's exit status."""
+        before = len(self.api.requests())
+        with subprocess.Popen(
+            [BIN / "meltano", "run", "tap-storage", "target-postgres"],
+            cwd=ROOT,
+            env=self._env | extra,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            while len(self.api.requests()) < before + after:
+                assert process.poll() is None
+            for child in psutil.Process(process.pid).children(recursive=True):
+                if any(part.endswith("tap-storage") for part in child.cmdline()):
+                    child.kill()
+            return process.wait(PATIENCE_S)
+
     def columns(self) -> dict[str, str]:
         """Return the types of the table's columns, but for the loader's own."""
         query = "select column_name, data_type from information_schema.columns where table_name = 'storage_data'"
@@ -145,3 +170,57 @@ def test_a_full_table_is_chosen_by_metadata(pipeline: Pipeline) -> None:
     method = json.dumps({"storage_data": {"replication-method": "FULL_TABLE"}})
     log = pipeline.run("target-jsonl", TAP_STORAGE__METADATA=method)
     assert "in full_table mode" in log
+
+
+def test_a_pipeline_whose_tap_is_killed_goes_on_where_it_was(pipeline: Pipeline) -> None:
+    """A large collection would never be copied to its end, or with gaps."""
+    api = pipeline.api
+    api.reset(records=20_000)
+    assert pipeline.kill_tap(after=260) != 0
+    state = pipeline.meltano("state", "get", "demo:tap-storage-to-target-postgres").stdout
+    assert "walk" in json.loads(state)["singer_state"]["bookmarks"]["storage_data"]
+    before = len(api.requests())
+    pipeline.run()
+    again = api.requests()[before:]
+    assert min(request["offset"] for request in again) > 9_000
+    assert pipeline.rows() == pipeline.served()
+    stored = json.loads(pipeline.meltano("state", "get", "demo:tap-storage-to-target-postgres").stdout)
+    assert set(stored["singer_state"]["bookmarks"]["storage_data"]) == {"replication_key", "replication_key_value"}
+
+
+def test_a_full_refresh_drops_what_is_gone_and_nothing_else(pipeline: Pipeline) -> None:
+    """Rows that are gone at the source would stay for ever, or a failing run empty the table."""
+    api = pipeline.api
+    refresh = {"TAP_STORAGE_REPLICATION_KEY": "", "TAP_STORAGE_EMIT_ACTIVATE_VERSION_MESSAGES": "true"}
+    gone = "_sdc_deleted_at is not null"
+    pipeline.run(**refresh)
+    assert (pipeline.count("true"), pipeline.count(gone)) == (600, 0)
+    (deleted,) = api.delete(at="front")
+    api.behave(latency_ms=20)
+    assert pipeline.kill_tap(after=5, **refresh) != 0
+    api.behave(latency_ms=0)
+    assert pipeline.count(gone) == 0
+    window = {"TAP_STORAGE_START_DATE": "2020-01-01T00:30:00Z", "TAP_STORAGE_REPLICATION_KEY": "created_at"}
+    pipeline.run(**refresh | window)
+    assert pipeline.count(gone) == 0
+    pipeline.run(**refresh)
+    assert (pipeline.count("true"), pipeline.count(gone)) == (600, 1)
+    assert pipeline.count(f"{gone} and id = '{deleted}'") == 1
+    api.delete(at="front", count=599)
+    pipeline.run(**refresh)
+    assert pipeline.count(gone) == 1
+
+
+def test_a_month_is_read_again_beside_the_daily_run(pipeline: Pipeline) -> None:
+    """A backfill would move the daily run's bookmark, or begin at it."""
+    pipeline.run("target-jsonl")
+    daily = pipeline.meltano("state", "get", "demo:tap-storage-to-target-jsonl").stdout
+    before = len(pipeline.api.requests())
+    month = {"TAP_STORAGE_START_DATE": "2020-01-01T00:10:00Z", "TAP_STORAGE_END_DATE": "2020-01-01T00:20:00Z"}
+    completed = pipeline.meltano("run", "--state-id-suffix=backfill", "tap-storage", "target-jsonl", **month)
+    assert completed.returncode == 0, completed.stderr
+    assert len(pipeline.api.requests()) > before
+    assert pipeline.meltano("state", "get", "demo:tap-storage-to-target-jsonl").stdout == daily
+    beside = pipeline.meltano("state", "get", "demo:tap-storage-to-target-jsonl:backfill").stdout
+    bookmark = json.loads(beside)["singer_state"]["bookmarks"]["storage_data"]["replication_key_value"]
+    assert bookmark == "2020-01-01T00:19:30.000000Z"

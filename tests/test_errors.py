@@ -86,7 +86,6 @@ WRONG: list[tuple[str, Any]] = [
     ("datetime_format", "%H:%M"),
     ("sort_order", "newest"),
     ("lookback_window", -1),
-    ("start_param", "offset"),
     ("replication_key", "changed"),
     ("stream_maps", 3),
 ]

@@ -184,3 +184,108 @@ def test_a_catalog_with_other_keys_than_the_settings_is_warned_of(tap: Tap, api:
     assert not any("catalog" in line for line in tap(settings(api), catalog=catalog).warnings)
     run = tap(settings(api, replication_key="updated_at"), catalog=catalog)
     assert ("catalog's keys" in "".join(run.warnings), run.messages[0]["bookmark_properties"]) == (True, ["created_at"])
+
+
+def integers(api: FakeAPI, *sizes: object) -> None:
+    """Let the API hold a record for each `size`."""
+    api.replace(json.dumps([{"id": f"r{number}", "size": size} for number, size in enumerate(sizes)]))
+
+
+@pytest.mark.parametrize("order", ["unsorted", "ascending", "descending"])
+def test_whole_numbers_are_replication_keys_too(tap: Tap, api: FakeAPI, order: str) -> None:
+    """An API without dates, but with ids that grow, could not be read incrementally."""
+    sizes = [7, 8, 9, 10, 10, 100]
+    integers(api, *(sizes[::-1] if order == "descending" else sizes))
+    config = settings(api, replication_key="size", sort_order=order, limit=2)
+    first = tap(config)
+    assert (first.status, len(first.ids), first.bookmark) == (0, 6, 100)
+    second = tap(
+        config, state={"bookmarks": {"storage_data": {"replication_key": "size", "replication_key_value": 10}}}
+    )
+    assert sorted(record["size"] for record in second.records) == [10, 10, 100]
+    assert second.bookmark == 100
+
+
+def test_numbers_that_are_none_are_emitted_by_every_run(tap: Tap, api: FakeAPI) -> None:
+    """They would be lost, or end the run in a traceback."""
+    integers(api, 5, None, 12)
+    config = settings(api, replication_key="size")
+    state = {"bookmarks": {"storage_data": {"replication_key": "size", "replication_key_value": 12}}}
+    assert (tap(config, state=state).ids, tap(config, state=state).bookmark) == (["r1", "r2"], 12)
+
+
+@pytest.mark.parametrize(("form", "scale"), [("epoch", 1), ("epoch_ms", 1000)])
+def test_seconds_since_1970_are_bounded_by_dates_and_by_the_present(
+    tap: Tap, api: FakeAPI, form: str, scale: int
+) -> None:
+    """A backfill would copy everything, or a date to come skip all records until then."""
+    day = 86_400 * scale
+    integers(api, 0, day, 2 * day, 3 * day, 10**6 * day)
+    config = settings(api, replication_key="size", datetime_format=form)
+    run = tap({**config, "start_date": "1970-01-02", "end_date": "1970-01-04"})
+    assert (run.ids, run.bookmark) == (["r1", "r2"], 2 * day)
+    before = datetime.now(timezone.utc).timestamp() * scale
+    last = tap(config, state=run.state)
+    assert last.ids == ["r2", "r3", "r4"]
+    assert before - 2 * scale <= int(last.bookmark or 0) <= datetime.now(timezone.utc).timestamp() * scale
+
+
+REFUSED = [
+    ({"start_date": "2024-01-01"}, "start_date"),
+    ({"end_date": "2024-01-01"}, "end_date"),
+    ({"lookback_window": 60}, "lookback_window"),
+]
+
+
+@pytest.mark.parametrize(("config", "name"), REFUSED, ids=str)
+def test_dates_and_lookback_that_make_no_sense_are_refused(
+    tap: Tap, api: FakeAPI, config: dict[str, Any], name: str
+) -> None:
+    """They would be ignored, or compared with ids."""
+    run = tap(settings(api, replication_key="size", **config))
+    assert (run.status, run.stdout, api.requests()) == (1, "", [])
+    assert ["integer" in line and name in line for line in run.errors] == [True]
+
+
+def test_dates_may_be_served_as_seconds(tap: Tap, api: FakeAPI) -> None:
+    """All records would be emitted by every run, as none of their dates could be read."""
+    serve(api, early=1_704_067_200, late=1_704_153_600.5, text="1704240000")
+    run = tap(settings(api, datetime_format="epoch"), state=bookmarked("2024-01-02T00:00:00Z"))
+    assert (run.ids, run.bookmark) == (["late", "text"], "2024-01-03T00:00:00.000000Z")
+
+
+def test_records_that_arrive_late_are_read_within_the_lookback(tap: Tap, api: FakeAPI) -> None:
+    """A record that is committed a minute after its date would be missing."""
+    serve(api, before="2024-01-01T11:54:59Z", within="2024-01-01T11:55:00Z", newest="2024-01-01T12:00:00Z")
+    state = bookmarked("2024-01-01T12:00:00Z")
+    assert tap(settings(api), state=state).ids == ["within", "newest"]
+    assert tap(settings(api, lookback_window=0), state=state).ids == ["newest"]
+    assert tap(settings(api, lookback_window=301), state=state).ids == ["before", "within", "newest"]
+    assert tap(settings(api, start_date="2024-01-01T11:58:00Z"), state=state).ids == ["newest"]
+
+
+def test_the_bookmark_never_goes_back(tap: Tap, api: FakeAPI) -> None:
+    """A clock that is behind, or a record that is gone, would let a run read again what is known."""
+    serve(api, newest="2024-01-01T12:00:00Z")
+    api.behave(date_skew_s=-10 * 365 * 86_400)
+    state = bookmarked("2024-01-01T12:00:00Z")
+    assert tap(settings(api), state=state).bookmark == "2024-01-01T12:00:00Z"
+    serve(api, older="2024-01-01T11:58:00Z")
+    assert tap(settings(api), state=state).bookmark == "2024-01-01T12:00:00Z"
+
+
+def test_a_bounded_run_never_moves_the_bookmark_past_its_end(tap: Tap, api: FakeAPI) -> None:
+    """The daily run after a backfill would skip what lies between."""
+    serve(api, **{name: f"2024-01-0{day}T00:00:00Z" for day, name in enumerate("abcd", start=1)})
+    run = tap(settings(api, end_date="2024-01-03"))
+    assert (run.ids, run.bookmark) == (["a", "b"], "2024-01-02T00:00:00.000000Z")
+    late = tap(settings(api, end_date="2024-01-03"), state=bookmarked("2024-01-04T00:00:00Z"))
+    assert (late.status, late.ids, late.bookmark) == (0, [], "2024-01-04T00:00:00Z")
+    assert late.verdict["verdict"] == "bounded"
+
+
+def test_a_maximum_offset_leaves_the_bookmark_where_records_behind_it_may_be_older(tap: Tap, api: FakeAPI) -> None:
+    """They would be skipped by every later run."""
+    config = settings(api, maximum_offset=100)
+    assert tap(config).bookmark is None
+    assert tap({**config, "sort_order": "ascending"}).bookmark == "2020-01-01T00:16:30.000000Z"
