@@ -60,6 +60,9 @@ class IncrementalStream(RESTStream[int]):
     STATE_MSG_FREQUENCY = sys.maxsize  # the SDK would count records, in the middle of pages
 
     replication: Replication
+    run: Run
+    filters: dict[str, str]
+    """The query parameters by which the API leaves out what is not in the window of the run."""
     initial_offset: int
     page_size: int
 
@@ -190,24 +193,21 @@ class IncrementalStream(RESTStream[int]):
             except (OSError, SyncLifecycleSignal, GeneratorExit):
                 raise
             except UnprovenError:
-                # Whoever reads again must not go on from here: what is missing may lie before it.
-                if self.get_context_state(context).pop(progress.KEY, None) and write_messages:
-                    self._tap.state_writer.write_state(self.tap_state)
+                self._forget_place()
                 raise
             except BaseException:
                 if self._between_pages:
-                    self.save(self.get_context_state(context))
+                    self.save()
                 raise
 
-    def save(self, state: dict[str, Any] | None = None) -> None:
+    def save(self) -> None:
         """Write out where the run is, between two pages: all before has been written."""
         place = self.place
         if not (self._writing and place and self._between_pages):
             return
         self.run.note_newest()
         self.run.progress.place = place
-        state = self.get_context_state(None) if state is None else state
-        state[progress.KEY] = self.run.progress.content
+        self.stream_state[progress.KEY] = self.run.progress.content
         self._tap.state_writer.write_state(self.tap_state)
         self._saved = (time.monotonic(), self.run.progress.records)
 
@@ -246,17 +246,6 @@ class IncrementalStream(RESTStream[int]):
     def incremental(self) -> bool:
         """Whether the stream has a bookmark."""
         return bool(self.replication_method == REPLICATION_INCREMENTAL)
-
-    @property
-    def filters(self) -> dict[str, str]:
-        """The query parameters by which the API leaves out what is not in the window."""
-        replication, window = self.replication, self.run.window
-        bounds = {}
-        if replication.start_param and window.start is not None:
-            bounds[replication.start_param] = self.scale.start_parameter(window.start)
-        if replication.end_param and window.end is not None:
-            bounds[replication.end_param] = self.scale.end_parameter(window.end)
-        return bounds
 
     @cached_property
     def _truth_values(self) -> list[str]:
@@ -315,7 +304,23 @@ class IncrementalStream(RESTStream[int]):
             log=self.log,
         )
         self._saved = (time.monotonic(), walked.records)
+        self.filters = self._bounds(window)
         return run, walked.place, hint
+
+    def _bounds(self, window: Window[Any]) -> dict[str, str]:
+        """Return the query parameters by which the API leaves out what is not in the window."""
+        replication, scale = self.replication, self.scale
+        bounds = {}
+        if replication.start_param and window.start is not None:
+            bounds[replication.start_param] = scale.start_parameter(window.start)
+        if replication.end_param and window.end is not None:
+            bounds[replication.end_param] = scale.end_parameter(window.end)
+        return bounds
+
+    def _forget_place(self) -> None:
+        """Let nobody go on from what this run has written out so far: what is missing may lie before it."""
+        if self.stream_state.pop(progress.KEY, None) and self._writing:
+            self._tap.state_writer.write_state(self.tap_state)
 
     def _window(self, state: dict[str, Any]) -> Window[Any]:
         """Return what this run is to read: from the bookmark on, less the lookback, or the dates that are set."""

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_storage import incremental
 from tests.running import BIN, PATIENCE_S, Run, environment, settings
+from tests.test_runs_model import run as run_here
 from tests.test_skipping import forget
 
 if TYPE_CHECKING:
@@ -250,3 +252,16 @@ def test_a_place_that_cannot_be_read_is_none(tap: Tap, api: FakeAPI, walk: objec
     """A state that somebody edited would end in a traceback."""
     run = tap(settings(api), state={"bookmarks": {"storage_data": {"walk": walk}}})
     assert (run.status, len(run.ids)) == (0, 250)
+
+
+def test_a_state_comes_while_an_answer_is_awaited(api: FakeAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes its time would let the last state be an hour old."""
+    monkeypatch.setattr(incremental, "STATE_EVERY_S", 0.5)
+    api.behave(faults=[{"on": 3, "kind": "unanswered"}])
+    messages, whole = run_here({**settings(api), "timeout": 2.5}, {}, killed_after=10**6)
+    places = [
+        message["value"]["bookmarks"]["storage_data"]["walk"]["place"]["offset"]
+        for message in messages
+        if message["type"] == "STATE" and "walk" in message["value"]["bookmarks"]["storage_data"]
+    ]
+    assert (whole, 198 in places) == (True, True)
