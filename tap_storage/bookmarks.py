@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 SCALES: Mapping[str, int] = {"epoch": 1, "epoch_ms": 1000}
 """The forms of datetime_format that are numbers, and how many of each make a second."""
-FINEST = {"fSscTXr+": 1, "MR": 60, "HIp": 3600, "djDFxuwaAvGgVUWeh": 86_400, "mbB": 31 * 86_400}
+FINEST = {"fScTXr+": 1, "MR": 60, "HIp": 3600, "djDFxuwaAvGgVUWeh": 86_400, "mbB": 31 * 86_400}
 """Directives of strftime, and the seconds that the finest of them in a pattern can tell apart."""
 YEAR = 366 * 86_400
 MOST_DIGITS = 40
 """Of a number; no key is larger, and one like 1e999999999 would fill the memory."""
+LATEST = datetime.max.replace(tzinfo=timezone.utc)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -96,7 +98,7 @@ class Instants:
         if moment is None and "%" in self._form and isinstance(value, str):
             try:
                 moment = parse_instant(datetime.strptime(value, self._form).isoformat())  # noqa: DTZ007 (UTC is meant)
-            except ValueError:
+            except (ValueError, re.error):
                 return None
         return moment
 
@@ -129,7 +131,7 @@ class Instants:
 
     def end_parameter(self, end: datetime) -> str:
         """Write the upper bound for a filter, rounded up and one unit late."""
-        late = end + self._unit
+        late = min(end, LATEST - 2 * self._unit) + self._unit
         exact = self._written(end) != self._written(end - timedelta(microseconds=1))
         return self._written(late if exact else late + self._unit)
 
@@ -198,7 +200,7 @@ def writes_dates(form: str) -> bool:
         texts = {datetime(2001, 2, day, tzinfo=timezone.utc).strftime(form) for day in (3, 4)}
     except ValueError:
         return False
-    return "%" in form and len(texts) > 1
+    return "%" in form and "%s" not in form and len(texts) > 1  # %s goes by this machine's zone: epoch does not
 
 
 def _finest(pattern: str) -> int:
@@ -210,7 +212,7 @@ def _number(value: object) -> Decimal | None:
     """Return the number that a value is, or names as a text of digits."""
     if isinstance(value, bool) or not isinstance(value, (int, Decimal, str)):
         return None
-    if isinstance(value, str) and not value.strip().lstrip("+-").isdecimal():
+    if isinstance(value, str) and not re.fullmatch(r"\s*[+-]?[0-9]{1,40}\s*", value):
         return None
     number = Decimal(value)
     return number if number.is_finite() and number.adjusted() < MOST_DIGITS else None

@@ -128,7 +128,10 @@ class StateFile(JSONFile):
 
     @override
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> io.StringIO:
-        return io.StringIO(json.dumps(super().convert(value, param, ctx)))
+        try:
+            return io.StringIO(json.dumps(super().convert(value, param, ctx), allow_nan=False))
+        except ValueError:
+            self.fail("The state file has a number that is too large: pass the last state that the target wrote")
 
 
 class CatalogFile(JSONFile):

@@ -11,6 +11,7 @@ import abc
 import logging
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,10 @@ MANY = 10_000
 """Records read, from which on it is worth a word …"""
 WASTE = 10
 """… if they are so many times those emitted."""
-DAY_S = 86_400
+TOLERANCE = timedelta(days=1)
+"""So far ahead the clock of the machine that wrote a bookmark may be."""
+MOST_SEARCHES = 3
+"""Times that a place is looked for while records come and go."""
 
 
 class IncrementalStream(RESTStream[int]):
@@ -65,6 +69,8 @@ class IncrementalStream(RESTStream[int]):
     """The query parameters by which the API leaves out what is not in the window of the run."""
     initial_offset: int
     page_size: int
+    pages: bool
+    """Whether the API can be asked for an offset."""
 
     @abc.abstractmethod
     def connected(self) -> AbstractContextManager[None]:
@@ -82,6 +88,16 @@ class IncrementalStream(RESTStream[int]):
     @abc.abstractmethod
     def cut_short(self) -> bool:
         """Whether reading ended because it was told to stop at an offset."""
+
+    @property
+    @abc.abstractmethod
+    def still(self) -> bool:
+        """Whether no record was seen to move, since the collection was begun to be read."""
+
+    @property
+    @abc.abstractmethod
+    def undisturbed(self) -> bool:
+        """Whether an interrupted walk is gone on with, and its last record was where it had been."""
 
     @property
     @abc.abstractmethod
@@ -207,6 +223,7 @@ class IncrementalStream(RESTStream[int]):
             return
         self.run.note_newest()
         self.run.progress.place = place
+        self.run.progress.total = self.verdict.total
         self.stream_state[progress.KEY] = self.run.progress.content
         self._tap.state_writer.write_state(self.tap_state)
         self._saved = (time.monotonic(), self.run.progress.records)
@@ -280,17 +297,21 @@ class IncrementalStream(RESTStream[int]):
     def _begin(self, state: dict[str, Any]) -> tuple[Run, Resume | None, Resume | None]:
         """Return what this run is to do, where it goes on, and where the one before ended, None for neither."""
         window = self._window(state)
-        identity = {name: self.config.get(name) for name in settings.COLLECTION}
-        identity |= {"keys": self.primary_keys, "replication_key": self.replication_key}
-        bounds = {name: self.config.get(name) for name in settings.BOUNDS}
+        self.filters = self._bounds(window)
+        names = {"keys": self.primary_keys, "replication_key": self.replication_key}
+        identity, arrangement, bounds = (
+            {name: self.config.get(name) for name in group} | names
+            for group in (settings.COLLECTION, settings.ORDER, settings.BOUNDS)
+        )
         bounds |= {"method": self.replication_method, "bookmark": state.get(BOOKMARK) if self.incremental else None}
         secret = self.config.get("api_key") or ""
-        walked, hint = progress.begin(
-            state.get(progress.KEY),
-            collection=progress.fingerprint(secret, identity),
-            window=progress.fingerprint(secret, bounds),
-            log=self.log,
+        fresh = progress.Progress(
+            collection=progress.fingerprint(identity, secret=secret),
+            window=progress.fingerprint(bounds, secret=secret),
+            order=progress.short_fingerprint(arrangement),
+            began=datetime.now(timezone.utc),
         )
+        walked, hint = progress.begin(state.get(progress.KEY), fresh, self.log)
         order = Order(self.replication.sort_order, window, contradicted=walked.contradicted)
         if walked.contradicted:
             self._warn_of_order("the records read before contradict it")
@@ -301,10 +322,10 @@ class IncrementalStream(RESTStream[int]):
             window=window,
             order=order,
             progress=walked,
+            selective=bool(self.filters) or self.replication.sort_order != "unsorted",
             log=self.log,
         )
         self._saved = (time.monotonic(), walked.records)
-        self.filters = self._bounds(window)
         return run, walked.place, hint
 
     def _bounds(self, window: Window[Any]) -> dict[str, str]:
@@ -337,26 +358,38 @@ class IncrementalStream(RESTStream[int]):
             state.pop(BOOKMARK, None)
             state.pop(progress.KEY, None)
         if self.incremental and (bookmark := self.read_bookmark(state)) is not None:
-            since: Any = scale.before(bookmark, self.replication.lookback_window)
-            start = since if start is None else max(start, since)
+            now: Any = scale.ceiling(datetime.now(timezone.utc) + TOLERANCE)
+            if now is not None and bookmark > now:
+                self.log(
+                    "The state's bookmark lies in the future: it is discarded, and everything is read",
+                    level=logging.WARNING,
+                )
+                del state[BOOKMARK]
+            else:
+                since: Any = scale.before(bookmark, self.replication.lookback_window)
+                start = since if start is None else max(start, since)
         return Window(start, end)
 
     def _skip(self, hint: Resume | None) -> Resume | None:
         """Return where to begin so that nothing in the window is left out; None for the beginning."""
         run = self.run
-        if not run.order.ascending or run.window.start is None or self.filters:
+        if not (self.pages and run.order.ascending) or run.window.start is None or self.filters:
             return None
-        seeking = seek(start=self.initial_offset, limit=self.page_size, window=run.window, hint=hint)
-        try:
-            probe = next(seeking)
-            while True:
-                probe = seeking.send(self.sample(probe))
-        except StopIteration as found:
-            resume: Resume | None = found.value
-            return resume
-        except ContradictionError as error:
-            self._contradict(str(error))
-            return None
+        for _ in range(MOST_SEARCHES):
+            seeking = seek(start=self.initial_offset, limit=self.page_size, window=run.window, hint=hint)
+            try:
+                probe = next(seeking)
+                while True:
+                    probe = seeking.send(self.sample(probe))
+            except StopIteration as found:
+                resume: Resume | None = found.value
+                return resume
+            except ContradictionError as error:
+                hint, why = None, str(error)
+        self.log(
+            "The first new record cannot be found by sort_order (%s): reading everything", why, level=logging.WARNING
+        )
+        return None
 
     def _read(self, resume: Resume | None) -> Iterator[Record]:
         """Yield the records of the window from a place on, None for the beginning.
@@ -370,13 +403,15 @@ class IncrementalStream(RESTStream[int]):
         for page in self.read_pages(resume):
             self._between_pages = False
             values = run.values(page.records)
-            if not run.order.check(values, follows=page.follows):
+            follows = page.follows and len(page.new) == len(page.records)
+            if not run.order.check(values, follows=follows):
                 self._contradict(f"the page at offset {page.offset} is in another")
                 if ascending and resume is not None:
                     raise ContradictionError
             if lowest is not None:
                 run.hear_unasked(values, lowest)
             yield from run.sift(page.records, values, page.new)
+            run.hear_moves(still=self.still)
             self.verdict.read = run.read
             self._between_pages = True
             self.save_if_due(expected=len(page.records))
@@ -424,8 +459,8 @@ class IncrementalStream(RESTStream[int]):
         walked, total = self.run.progress, self.verdict.total
         if self.verdict.judgement != "complete" or self.run.window.start is not None or not walked.records:
             self.log("No rows are dropped at the destination: that takes a whole collection, and one that is not empty")
-        elif self.resumed and total is not None and total > walked.records:
-            self.log("No rows are dropped at the destination: some came or went while the run was interrupted")
+        elif self.resumed and not (self.undisturbed and total is not None and total == walked.total):
+            self.log("No rows are dropped at the destination: some may have moved while the run was interrupted")
         elif self._writing:
             self._write_activate_version_message(version)
             state[TABLE_VERSION] = version

@@ -38,6 +38,8 @@ class Everything:
     bounded = False
     moved = 0
     place = None
+    still = True
+    undisturbed = False
 
     def __init__(self, *, offset: int) -> None:
         self.offset = offset
@@ -78,6 +80,16 @@ class WalkPaginator(OffsetPaginator):
     def bounded(self) -> bool:
         """Whether maximum_offset ended the walk."""
         return self._pages.bounded
+
+    @property
+    def still(self) -> bool:
+        """Whether no record was seen to move, since the collection was begun to be read."""
+        return self._pages.still
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether the walk goes on where another was interrupted, with its last record where that was."""
+        return self._pages.undisturbed
 
     @property
     def place(self) -> Resume | None:

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tap_storage.bookmarks import format_instant, parse_instant
 from tap_storage.walk import Resume
 
@@ -22,6 +24,7 @@ KEY = "walk"
 """Of the state of a stream."""
 NAME_BYTES = 6
 FINGERPRINT_BYTES = 8
+SHORT_BYTES = 2
 
 
 def name(key: Hashable) -> str:
@@ -29,28 +32,40 @@ def name(key: Hashable) -> str:
     return blake2b(repr(key).encode(), digest_size=NAME_BYTES).hexdigest()
 
 
-def fingerprint(secret: str, values: Mapping[str, Any]) -> str:
+def fingerprint(values: Mapping[str, Any], *, secret: str) -> str:
     """Return what changes when any of the values does. secret: without it, they cannot be found by trial."""
     key = blake2b(secret.encode(), digest_size=32).digest()
-    text = json.dumps(values, sort_keys=True, default=str)
-    return blake2b(text.encode(), digest_size=FINGERPRINT_BYTES, key=key).hexdigest()
+    return blake2b(_text(values), digest_size=FINGERPRINT_BYTES, key=key).hexdigest()
+
+
+def short_fingerprint(values: Mapping[str, Any]) -> str:
+    """Return what hardly stays when any of the values changes: too short to find them by trial."""
+    return blake2b(_text(values), digest_size=SHORT_BYTES).hexdigest()
+
+
+def _text(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True, default=str).encode()
 
 
 @dataclasses.dataclass
 class Progress:
     """A walk, as far as it has come.
 
-    collection, window: fingerprints. began: when the first attempt did. newest: the highest replication key so far, as
-    the state writes it. records: emitted, all attempts together. version: of the rows of a full refresh.
-    contradicted: whether the declared order does not hold. place: None before the first page. finished: whether it is
-    remembered only for where the next one may begin.
+    collection, window, order: fingerprints. began: when the first attempt did. newest: the highest replication key so
+    far, as the state writes it; certain: the highest before anything moved. records: emitted, all attempts together.
+    total: as the API stated it last. version: of the rows of a full refresh. contradicted: whether the declared order
+    does not hold. place: None before the first page. finished: whether it is remembered only for where the next one may
+    begin.
     """
 
     collection: str
     window: str
+    order: str
     began: datetime
     newest: Any = None
+    certain: Any = None
     records: int = 0
+    total: int | None = None
     version: int | None = None
     contradicted: bool = False
     finished: bool = False
@@ -67,44 +82,56 @@ class Progress:
 
 def read(content: object) -> Progress | None:
     """Return what a state has under `walk`; None if it has nothing, or nothing that can be read."""
-    if not isinstance(content, dict):
-        return None
     try:
-        known = {field.name: content[field.name] for field in dataclasses.fields(Progress) if field.name in content}
-        place = known.get("place")
-        known["place"] = place and Resume(int(place["offset"]), _marks(place), int(place["page"]), int(place["step"]))
-        known["began"] = parse_instant(known["began"]) or datetime.now(timezone.utc)
-        return Progress(**known)
-    except (KeyError, TypeError, ValueError):
+        entry = msgspec.convert(content, _Entry)
+    except msgspec.ValidationError:
         return None
+    place = entry.place and Resume(entry.place.offset, _marks(entry.place), entry.place.page, entry.place.step)
+    known = {name: getattr(entry, name) for name in entry.__struct_fields__}
+    return Progress(**known | {"place": place, "began": parse_instant(entry.began) or datetime.now(timezone.utc)})
 
 
-def begin(
-    remembered: object,
-    *,
-    collection: str,
-    window: str,
-    log: Callable[[str], object],
-) -> tuple[Progress, Resume | None]:
-    """Return the progress to start with, and where the last run ended if that is of use.
+def begin(remembered: object, fresh: Progress, log: Callable[[str], object]) -> tuple[Progress, Resume | None]:
+    """Return the progress to go on with, and where the last run ended if that is of use.
 
-    That is the interrupted walk itself, `place` and all; or a new one, where the last was finished or is of no use.
+    That is the interrupted walk itself, `place` and all; or the fresh one, where the last was finished or is another.
     """
-    fresh = Progress(collection, window, datetime.now(timezone.utc))
     last = read(remembered)
     if last is None:
         return fresh, None
-    if last.collection != collection:
-        log("The API's address, params, keys or order are not those of the run before: where that one was is forgotten")
+    fresh.contradicted = last.contradicted and last.order == fresh.order
+    if last.collection != fresh.collection:
+        log("The address, the API key, params or the keys are not those of the run before: its place is forgotten")
         return fresh, None
-    fresh.contradicted = last.contradicted
     if last.finished:
         return fresh, last.place
-    if last.window != window:
+    if last.window != fresh.window:
         log("The dates or the bookmark are not those of the interrupted run: reading begins anew")
         return fresh, None
     return last, None
 
 
-def _marks(place: Mapping[str, Any]) -> dict[Hashable, int]:
-    return {str(mark): int(distance) for mark, distance in place["marks"].items()}
+class _Place(msgspec.Struct):
+    offset: int
+    marks: dict[str, int]
+    page: int
+    step: int
+
+
+def _marks(place: _Place) -> dict[Hashable, int]:
+    return dict(place.marks.items())
+
+
+class _Entry(msgspec.Struct):
+    collection: str
+    window: str
+    order: str
+    began: str
+    newest: str | int | None = None
+    certain: str | int | None = None
+    records: int = 0
+    total: int | None = None
+    version: int | None = None
+    contradicted: bool = False
+    finished: bool = False
+    place: _Place | None = None

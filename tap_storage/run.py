@@ -23,7 +23,7 @@ class Run:
     """What a run looks for, and what it has found.
 
     key: name of the replication key, "" without one. scale: how its values are read. primary_keys: by which a record is
-    named in messages. log: takes them.
+    named in messages. selective: whether a filter or an order may leave records out. log: takes messages.
     """
 
     def __init__(  # noqa: PLR0913 (what there is to know of a run)
@@ -35,8 +35,10 @@ class Run:
         window: Window[Any],
         order: Order,
         progress: Progress,
+        selective: bool,
         log: Callable[..., None],
     ) -> None:
+        self.selective = selective
         self.window = window
         self.order = order
         self.progress = progress
@@ -47,6 +49,9 @@ class Run:
         self._primary_keys = primary_keys
         self._log = log
         self._newest: Any = scale.read(progress.newest)
+        self._certain: Any = scale.read(progress.certain)
+        """The highest value seen before anything moved."""
+        self._moved = self._certain != self._newest
         self._told_unreadable = self._told_unasked = False
 
     def values(self, records: Sequence[Record]) -> list[Any]:
@@ -62,8 +67,9 @@ class Run:
             if value is None and self._key and not self._told_unreadable:
                 self._told_unreadable = True
                 self._log(
-                    "Records without a readable %s are emitted by every run, %s for one",
+                    "Records without a readable %s are emitted by every run%s, %s for one",
                     self._key,
+                    " that meets them, but no filter or order finds new ones" if self.selective else "",
                     {name: records[place].get(name) for name in self._primary_keys},
                     level=logging.WARNING,
                 )
@@ -90,15 +96,27 @@ class Run:
         """Let the bookmark not pass this moment, at which reading began: later records may lie on pages read before."""
         self.progress.began = min(self.progress.began, moment)
 
+    def hear_moves(self, *, still: bool) -> None:
+        """Take in whether anything has moved: if not, what was added has a higher number than all that was read."""
+        self._moved = self._moved or not still
+        if not self._moved:
+            self._certain = self._newest
+
     def note_newest(self) -> None:
         """Let the progress know the highest replication key so far."""
-        self.progress.newest = None if self._newest is None else self._scale.write(self._newest)
+        self.progress.newest, self.progress.certain = (
+            None if value is None else self._scale.write(value) for value in (self._newest, self._certain)
+        )
 
     def move_bookmark(self, state: dict[str, Any]) -> None:
-        """Let the state begin where this run ends: at its newest record, or at its beginning if that is earlier."""
+        """Let the state begin where this run ends: at its newest record, or where a later one may have slipped in."""
+        ceiling = self._scale.ceiling(self.progress.began)
+        if ceiling is None and not self.order.ascending:
+            ceiling = self._certain  # where no clock tells, what came meanwhile may have a lower number than the newest
+            if ceiling is None:
+                return
         if self._newest is None:
             return
-        ceiling = self._scale.ceiling(self.progress.began)
         newest = self._newest if ceiling is None else min(self._newest, ceiling)
         before = self._scale.read(state.get(BOOKMARK))
         if before is None or before < newest:

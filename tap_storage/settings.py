@@ -44,6 +44,8 @@ COLLECTION = (
     "end_param",
 )
 """Settings that say which records there are, and in what order."""
+ORDER = ("base_url", "path", "params", "data_selector", "sort_order")
+"""Settings that say in what order records come."""
 BOUNDS = ("start_date", "end_date", "lookback_window", "maximum_offset")
 """Settings that say which of them a run reads."""
 LOOKBACK = 300

@@ -46,6 +46,7 @@ class StorageDataStream(IncrementalStream):
         self.resource = Resource.from_config(tap.config)
         self.replication = Replication.from_config(tap.config)
         self.initial_offset, self.page_size = self.resource.initial_offset, self.resource.limit
+        self.pages = bool(self.resource.offset_param)
         self._resume: Resume | None = None
         self._paginator: WalkPaginator | None = None
         super().__init__(tap=tap, path=self.resource.path)
@@ -151,6 +152,16 @@ class StorageDataStream(IncrementalStream):
     @override
     def cut_short(self) -> bool:
         return self._paginator is not None and self._paginator.bounded
+
+    @property
+    @override
+    def still(self) -> bool:
+        return self._paginator is None or self._paginator.still
+
+    @property
+    @override
+    def undisturbed(self) -> bool:
+        return self._paginator is not None and self._paginator.undisturbed
 
     @property
     @override

@@ -84,6 +84,7 @@ WRONG: list[tuple[str, Any]] = [
     ("replication_key", "name"),
     ("datetime_format", "dd.mm.yyyy"),
     ("datetime_format", "%H:%M"),
+    ("datetime_format", "%s"),
     ("sort_order", "newest"),
     ("lookback_window", -1),
     ("replication_key", "changed"),

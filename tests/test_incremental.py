@@ -60,7 +60,7 @@ def test_records_without_a_readable_key_are_emitted_and_told_of_once(tap: Tap, a
     """They would be lost, or end the run in a KeyError."""
     serve(api, null=None, text="soon", number=7, good="2024-01-01T00:00:00Z")
     api.insert(raw=['{"id": "missing"}'])
-    run = tap(settings(api), state=bookmarked("2030-01-01T00:00:00Z"))
+    run = tap(settings(api), state=bookmarked("2025-01-01T00:00:00Z"))
     assert (run.status, run.ids) == (0, ["null", "text", "number", "missing"])
     assert ["created_at" in line and "'null'" in line for line in run.warnings if "emitted by every run" in line] == [
         True
@@ -289,3 +289,42 @@ def test_a_maximum_offset_leaves_the_bookmark_where_records_behind_it_may_be_old
     config = settings(api, maximum_offset=100)
     assert tap(config).bookmark is None
     assert tap({**config, "sort_order": "ascending"}).bookmark == "2020-01-01T00:16:30.000000Z"
+
+
+def test_a_bookmark_in_the_future_is_discarded(tap: Tap, api: FakeAPI) -> None:
+    """A state of another tap's, from one wrong date, would let all records be skipped until then."""
+    run = tap(settings(api), state=bookmarked("2999-01-01T00:00:00Z"))
+    assert (run.status, len(run.ids), run.bookmark < "2021") == (0, 250, True)
+    assert ["future" in line for line in run.warnings] == [True]
+
+
+def test_numbers_that_came_meanwhile_are_found_by_the_next_run(tap: Tap, api: FakeAPI) -> None:
+    """No clock tells that they came, and a higher number that was seen after them would be the bookmark."""
+    numbers = [*range(2, 301, 2), *range(1, 301, 2)]
+    integers(api, *numbers)
+    config = settings(api, replication_key="size", max_retries=0, total_path="")
+    api.behave(faults=[{"from": 3, "kind": "status", "status": 503}])
+    first = tap(config)
+    api.behave(faults=[])
+    integers(api, *numbers, 302)
+    api.insert(at="front", records=[{"id": "new", "size": 301}])
+    second = tap(config, state=first.state)
+    assert (first.status, second.status, 302 in [record["size"] for record in second.records]) == (1, 0, True)
+    third = tap(config, state=second.state)
+    assert (third.status, "new" in third.ids) == (0, True)
+
+
+ODD = [
+    ({"end_date": "9999-12-31T23:59:59Z", "end_param": "created_to"}, {"created_at": "2024-01-01"}),
+    ({"datetime_format": "epoch"}, {"created_at": "--5"}),
+    ({"replication_key": "size"}, {"size": "+-3"}),
+    ({"datetime_format": "%Y-%m-%d %Y"}, {"created_at": "soon"}),
+]
+
+
+@pytest.mark.parametrize(("config", "record"), ODD, ids=str)
+def test_odd_dates_end_in_no_traceback(tap: Tap, api: FakeAPI, config: dict[str, Any], record: dict[str, Any]) -> None:
+    """One record would keep all others from being copied."""
+    api.replace(json.dumps([{"id": "odd", **record}]))
+    run = tap(settings(api, **config))
+    assert (run.status, run.ids) == (0, ["odd"])

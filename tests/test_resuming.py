@@ -265,3 +265,21 @@ def test_a_state_comes_while_an_answer_is_awaited(api: FakeAPI, monkeypatch: pyt
         if message["type"] == "STATE" and "walk" in message["value"]["bookmarks"]["storage_data"]
     ]
     assert (whole, 198 in places) == (True, True)
+
+
+@pytest.mark.parametrize("total", ["absent", "page", {"capped": 300}, {"value": 5000}], ids=str)
+@pytest.mark.parametrize("overlap", [0, 1, 5])
+@pytest.mark.parametrize("request_number", [6, 11, 13])
+def test_a_place_is_gone_on_from_whatever_the_total(
+    tap: Tap, api: FakeAPI, total: object, overlap: int, request_number: int
+) -> None:
+    """Without a page before it, an end would be seen where there is none, or a traceback."""
+    api.reset(records=1_000)
+    api.behave(total=total, faults=[{"from": request_number, "kind": "status", "status": 503}])
+    config = settings(api, page_overlap=overlap, max_retries=0)
+    first = tap(config)
+    api.behave(faults=[])
+    second = tap(config, state=first.state)
+    assert second.status == 0, second.stderr
+    assert len(set(first.ids) | set(second.ids)) == 1_000
+    assert len(first.ids) == 0 or len(second.ids) < 1_000

@@ -233,6 +233,14 @@ def test_reading_ends_behind_end_date_where_the_order_tells(tap: Tap, api: FakeA
     assert len(api.requests()) <= 7
 
 
+def test_an_api_without_pages_is_asked_once_whatever_its_order(tap: Tap, api: FakeAPI) -> None:
+    """It would be searched by offsets that it does not know."""
+    api.behave(offset="ignored")
+    config = settings(api, offset_param="", limit=1000, sort_order="ascending", lookback_window=0)
+    run = tap(config, state=state("2020-01-01T00:30:00Z"))
+    assert (run.status, len(run.ids), len(api.requests())) == (0, 70, 1)
+
+
 def test_the_verdict_shows_the_bill(tap: Tap, api: FakeAPI) -> None:
     """Nobody would see that every run reads everything for a handful of records."""
     api.reset(records=10_000)

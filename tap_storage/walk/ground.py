@@ -196,6 +196,7 @@ class Ground:
         self._remember(keys)
         self.position = answer.offset + place
         self.read = self.position + 1 - self.start
+        self.largest = max(self.largest, len(answer.keys))
         self.pages = 1
         self.totals.compare(answer, self.position)
 

@@ -45,8 +45,7 @@ class Resume:
     @property
     def frontier(self) -> Resume:
         """The place without what comes before it."""
-        marks = {mark: distance for mark, distance in self.marks.items() if not distance}
-        return dataclasses.replace(self, marks=marks)
+        return Resume(self.offset, {mark: 0 for mark, distance in self.marks.items() if not distance}, self.page)
 
 
 def snapshot(ground: Ground, name: Callable[[Hashable], Hashable]) -> Resume:

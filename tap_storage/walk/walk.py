@@ -48,6 +48,8 @@ class Walk:
         self.finished = False
         self.bounded = False
         """Whether it was `maximum` that ended the walk."""
+        self.undisturbed = False
+        """Whether the walk went on where it was interrupted, with its last record where that was."""
         self._overlap = overlap
         self._maximum = maximum
         self._filtered = filtered
@@ -86,6 +88,11 @@ class Walk:
     def moved(self) -> int:
         """By how many places records were seen to move, all in all."""
         return self._ground.moved
+
+    @property
+    def still(self) -> bool:
+        """Whether every record was seen where it should be, since the walk was begun first."""
+        return self._ground.still and (self._resume is None or self.undisturbed)
 
     @property
     def remembered(self) -> int:
@@ -137,6 +144,8 @@ class Walk:
         if self._resume is not None:
             page = yield from find_again(self._ground, self._resume, self._name)
             if page is not None:
+                found, before = snapshot(self._ground, self._name).frontier, self._resume.frontier
+                self.undisturbed = (found.offset, found.marks) == (before.offset, before.marks)
                 yield from self._go_on(page, self._resume)
                 return
             self._ground.note("The place where reading was to go on is not found again: reading from the beginning")
