@@ -86,13 +86,15 @@ def find_again(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashab
         if closer and closer[-1][1] < distance:
             answer, found = ahead, closer
     place, distance = found[-1]
-    if not (yield from _confirm(ground, answer, found[-1], resume, name)):
+    exact = answer.offset + place + distance == resume.offset or len(resume.marks) == 1
+    if not (exact or (yield from _confirm(ground, answer, found[-1], resume, name))):
         return None
-    # What is new counts in the answer that was taken last.
-    answer = yield Ask(answer.offset + place)
-    found = _marks(answer, resume, name)
-    if not found or found[-1][1] > distance:
-        return None
+    if not exact or ahead is not answer:
+        # What is new counts in the answer that was taken last.
+        answer = yield Ask(answer.offset + place)
+        found = _marks(answer, resume, name)
+        if not found or found[-1][1] > distance:
+            return None
     ground.resume(answer, found[-1][0])
     return answer
 
@@ -104,14 +106,12 @@ def _confirm(
     resume: Resume,
     name: Callable[[Hashable], Hashable],
 ) -> Confirming:
-    """Tell whether a record that is remembered shows where its page lies.
+    """Tell whether a record shows where its page lies that does not stand where it was expected.
 
-    It does where it was expected. Elsewhere it may have moved alone, unless another stands before it that did so then.
+    It may have moved alone, unless another stands before it that did so then.
     """
     place, distance = mark
     offset = answer.offset + place
-    if offset + distance == resume.offset or len(resume.marks) == 1:
-        return True
     before = answer
     for _ in range(MOST_JUMPS):
         if any(further > distance and before.offset + at < offset for at, further in _marks(before, resume, name)):
