@@ -247,3 +247,30 @@ def test_the_verdict_shows_the_bill(tap: Tap, api: FakeAPI) -> None:
     run = tap(settings(api), state=state())
     assert (run.verdict["records_read"], run.verdict["records"]) == (10_000, 31)
     assert "start_param" in run.stderr
+
+
+def test_whole_numbers_are_filtered_by_too(tap: Tap, api: FakeAPI) -> None:
+    """An API that filters by its ids would be asked for a date, or leave out the bookmark's own."""
+    api.replace(json.dumps([{"id": str(number), "size": number} for number in range(90, 120)]))
+    config = settings(api, replication_key="size", start_param="since", end_param="until", datetime_format="epoch")
+    run = tap({**config, "end_date": "1970-01-01T00:01:50Z"}, state=state(100, key="size"))
+    assert (run.status, run.ids) == (0, [str(number) for number in range(100, 110)])
+    assert (sent(api, "since"), sent(api, "until")) == (["99"], ["111"])
+    assert any("start_param" in line for line in run.warnings)
+
+
+def test_a_refusal_past_the_end_is_nothing_there_to_the_bisection(tap: Tap, api: FakeAPI) -> None:
+    """An API that answers 404 past its end would fail each run that looks for it."""
+    api.reset(records=1000)
+    api.behave(past_end={"status": 404}, total="absent")
+    run = tap(settings(api, sort_order="ascending", lookback_window=0), state=state("2020-01-01T02:40:00Z"))
+    wanted = [record["id"] for record in api.records() if record["created_at"] >= "2020-01-01T02:40:00Z"]
+    assert (run.status, run.ids) == (0, wanted)
+
+
+@pytest.mark.parametrize("name", ["start_param", "end_param", "sort_order"])
+def test_what_needs_a_replication_key_is_refused_without(tap: Tap, api: FakeAPI, name: str) -> None:
+    """A setting would be accepted, and ignored."""
+    run = tap(settings(api, replication_key="", **{name: "ascending"}))
+    assert (run.status, run.stdout, api.requests()) == (1, "", [])
+    assert [line.startswith(f"Setting {name}: needs a replication_key") for line in run.errors] == [True]
