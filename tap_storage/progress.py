@@ -77,7 +77,7 @@ class Progress:
         content = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         content["began"] = format_instant(self.began)
         content["place"] = self.place and dataclasses.asdict(self.place)
-        return {key: value for key, value in content.items() if value not in (None, False)}
+        return {key: value for key, value in content.items() if value is not None and value is not False}
 
 
 def read(content: object) -> Progress | None:

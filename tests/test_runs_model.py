@@ -231,7 +231,6 @@ def served() -> Iterator[FakeAPI]:
         yield api
 
 
-@pytest.mark.xdist_group("runs_model")
 def test_a_sequence_of_runs_misses_nothing_and_repeats_nothing(
     served: FakeAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
