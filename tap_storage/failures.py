@@ -63,13 +63,19 @@ class UnprovenError(FatalAPIError):
 class TransientError(RetriableAPIError):
     """A failure that may pass when asked again.
 
-    retry_after: seconds that the server wants to be left alone, None where it names none.
+    retry_after: seconds that the server wants to be left alone, None where it names none. wants_silence: whether it
+    wants that of all requests.
     """
 
-    def __init__(self, message: str, remedy: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, remedy: str, *, retry_after: float | None = None, wants_silence: bool = False
+    ) -> None:
         super().__init__(message)
         self.remedy = remedy
         self.retry_after = retry_after
+        self.wants_silence = wants_silence
+        self.again_at: float | None = None
+        """When to ask again, on the monotonic clock."""
 
 
 def of_status(response: requests.Response, retried: Collection[int]) -> TransientError | FatalAPIError | None:
@@ -81,7 +87,9 @@ def of_status(response: requests.Response, retried: Collection[int]) -> Transien
     msg = f"was answered with {status} {phrase}"
     remedy = REMEDIES.get(status, ASK_LATER)
     if status in retried or status < SUCCESS.start:
-        return TransientError(msg, remedy, retry_after=_retry_after(response))
+        wanted = _retry_after(response)
+        silence = wanted is not None or status == HTTPStatus.TOO_MANY_REQUESTS
+        return TransientError(msg, remedy, retry_after=wanted, wants_silence=silence)
     kind = RefusedError if status in REFUSALS and status not in NO_REFUSALS else FatalAPIError
     return kind(f"{msg}: {remedy}")
 

@@ -10,47 +10,48 @@ from __future__ import annotations
 import abc
 import logging
 import sys
-import time
-from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import ConfigurationError, FatalSyncError, SyncLifecycleSignal
-from singer_sdk.helpers._typing import is_boolean_type, is_datetime_type, is_integer_type, is_string_type
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
+from singer_sdk.contrib.msgspec import serialize_jsonl
+from singer_sdk.exceptions import FatalSyncError, SyncLifecycleSignal
+from singer_sdk.helpers._typing import _is_exclusive_boolean_type
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_sdk.streams import RESTStream
 from typing_extensions import override
 
-from tap_storage import progress, settings
-from tap_storage.bookmarks import Instants, Numbers, Scale, Window, parse_instant
+from tap_storage import progress
+from tap_storage.batch import BatchFiles
+from tap_storage.bookmarks import parse_instant
+from tap_storage.checkpoint import EVERY_RECORDS, Checkpoint
+from tap_storage.emission import Emission, find_lane
 from tap_storage.failures import UnprovenError
-from tap_storage.order import Order
-from tap_storage.run import BOOKMARK, Run
+from tap_storage.interruption import heed_signal
+from tap_storage.keys import Keys
+from tap_storage.plan import Planner
 from tap_storage.seek import ContradictionError, seek
 from tap_storage.verdict import Verdict, pronounced
+from tap_storage.versions import TABLE_VERSION, next_version, objection
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from singer_sdk import metrics
     from singer_sdk.helpers.types import Context, Record
     from singer_sdk.singerlib import Catalog
 
+    from tap_storage.lane import Lane
     from tap_storage.paging import Reading
+    from tap_storage.run import Run
     from tap_storage.seek import Probe, Sample
-    from tap_storage.settings import Replication
+    from tap_storage.settings import Replication, Resource
     from tap_storage.walk import Resume
 
-TABLE_VERSION = "table_version"
-"""Of the state of a stream: the version of the rows of the full refresh that was activated last."""
-STATE_EVERY_RECORDS = 10_000
-STATE_EVERY_S = 60
 MANY = 10_000
 """Records read, from which on it is worth a word …"""
 WASTE = 10
 """… if they are so many times those emitted."""
-TOLERANCE = timedelta(days=1)
-"""So far ahead the clock of the machine that wrote a bookmark may be."""
 MOST_SEARCHES = 3
 """Times that a place is looked for while records come and go."""
 
@@ -63,8 +64,12 @@ class IncrementalStream(RESTStream[int]):
 
     STATE_MSG_FREQUENCY = sys.maxsize  # the SDK would count records, in the middle of pages
 
+    resource: Resource
     replication: Replication
     run: Run
+    lane: Lane | None
+    files: BatchFiles | None
+    checkpoint: Checkpoint | None = None
     filters: dict[str, str]
     """The query parameters by which the API leaves out what is not in the window of the run."""
     initial_offset: int
@@ -104,44 +109,27 @@ class IncrementalStream(RESTStream[int]):
     def place(self) -> Resume | None:
         """Where reading is, for another process to go on from."""
 
-    def check_keys(self, source: str) -> None:
-        """Raise ConfigurationError where the stream's keys are not fields of its schema.
+    @property
+    def keys(self) -> Keys:
+        """What identifies the records, and tells new ones."""
+        return Keys(
+            self.name,
+            self.primary_keys or [],
+            self.replication_key,
+            self.replication_method,
+            self.effective_schema["properties"],
+        )
 
-        source: of the keys, "Setting" or "Catalog:".
-        """
-        properties = self.effective_schema["properties"]
-        incremental = self.replication_method == REPLICATION_INCREMENTAL
-        if not incremental and self.replication_method != REPLICATION_FULL_TABLE:
-            msg = f"The catalog's replication-method of {self.name} must be INCREMENTAL or FULL_TABLE"
-            raise ConfigurationError(msg)
-        if incremental and not self.replication_key:
-            msg = f"The catalog has no replication-key for {self.name}, as INCREMENTAL needs: add it, or set FULL_TABLE"
-            raise ConfigurationError(msg)
-        for key in self.primary_keys or []:
-            if key not in properties:
-                fields = ", ".join(properties)
-                msg = f"{source} primary_keys: {key} is not in the schema of {self.name}, which has {fields}"
-                raise ConfigurationError(msg)
-        if self.replication_key:
-            self._check_replication_key(source, properties.get(self.replication_key, {"type": "null"}))
-
-    def read_bookmark(self, state: dict[str, Any]) -> Any:
-        """Return the state's bookmark, None without one. Raises ConfigurationError for one that cannot be read."""
-        bookmark = state.get(BOOKMARK)
-        if bookmark is None or state.get("replication_key", self.replication_key) != self.replication_key:
-            return None
-        scale = self.scale
-        value = scale.read(bookmark)
-        if value is None:
-            msg = f"The state's bookmark of {self.name} is not a {scale.noun}: correct the state, or run without it"
-            raise ConfigurationError(msg)
-        return value
+    @property
+    def planner(self) -> Planner:
+        """What makes plans for runs."""
+        return Planner(self.keys, self.config, self.log)
 
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
         configured = (list(self.primary_keys or []), self.replication_key)
         super().apply_catalog(catalog)
-        self.check_keys("Catalog:")
+        self.keys.check("Catalog:", self.config)
         incremental = self.replication_method == REPLICATION_INCREMENTAL
         if (list(self.primary_keys or []), self.replication_key if incremental else configured[1]) != configured:
             self.log(
@@ -154,28 +142,40 @@ class IncrementalStream(RESTStream[int]):
     def get_records(self, context: Context | None) -> Iterator[Record]:
         """Yield the records in the window; those without a readable replication key are always in it."""
         state = self.get_context_state(context)
-        self.run, resume, hint = self._begin(state)
+        plan = self.planner.plan(state)
+        self.run, self.filters = plan.run, plan.filters
         if self.run.window.empty:
             self.log("The bookmark lies behind end_date: there is nothing to read")
             self.verdict.judgement = "bounded"
             return
+        if self.run.order.contradicted:
+            self._warn_of_order("the records read before contradict it")
         self._begin_version(state)
+        checkpoint = self.checkpoint = self._prepare_writing()
         with self.connected():
-            self.resumed = resume is not None
+            resume = plan.place
             if resume is None:
-                resume = self._skip(hint)
+                resume = self._skip(plan.hint)
             else:
                 self.log("Going on where the interrupted run was, at offset %d", resume.offset)
             try:
-                yield from self._read(resume)
+                yield from self._read(resume, checkpoint)
             except ContradictionError:
-                yield from self._read(None)
-        self._end(state)
+                yield from self._read(None, checkpoint)
+        self._end(state, resumed=plan.place is not None)
+        if self.files:
+            self.files.flush()
+
+    @override
+    def get_record_counter(self, **options: Any) -> metrics.Counter:
+        self._records_emitted = super().get_record_counter(**options)
+        return self._records_emitted
 
     @override
     def compare_start_date(self, value: Any, start_date_value: str) -> Any:
         # For the SDK's log only: the window is this stream's own.
-        start, bookmark = self.scale.date(parse_instant(start_date_value)), self.scale.read(value)
+        scale = self.keys.scale(self.replication.datetime_format)
+        start, bookmark = scale.date(parse_instant(start_date_value)), scale.read(value)
         return start_date_value if start is not None and bookmark is not None and bookmark < start else value  # type: ignore[operator]
 
     @property
@@ -200,7 +200,6 @@ class IncrementalStream(RESTStream[int]):
         # Private, but nothing else sees each way in which a sync can end.
         self.verdict = Verdict(self.name)
         self._writing = write_messages
-        self._between_pages = False
         with pronounced(self.verdict, self.log):
             try:
                 for record in super()._sync_records(context, write_messages=write_messages):
@@ -209,31 +208,34 @@ class IncrementalStream(RESTStream[int]):
             except (OSError, SyncLifecycleSignal, GeneratorExit):
                 raise
             except UnprovenError:
-                self._forget_place()
+                if self.checkpoint:
+                    self.checkpoint.forget()
                 raise
             except BaseException:
-                if self._between_pages:
-                    self.save()
+                if self.checkpoint:
+                    self.checkpoint.save()
                 raise
 
-    def save(self) -> None:
-        """Write out where the run is, between two pages: all before has been written."""
-        place = self.place
-        if not (self._writing and place and self._between_pages):
+    @override
+    def _write_record_message(self, record: Record) -> None:
+        # Private, but the SDK's BATCH messages take another way, past selection and stream maps.
+        heed_signal()
+        if self.files is None:
+            super()._write_record_message(record)
             return
-        self.run.note_newest()
-        self.run.progress.place = place
-        self.run.progress.total = self.verdict.total
-        self.stream_state[progress.KEY] = self.run.progress.content
-        self._tap.state_writer.write_state(self.tap_state)
-        self._saved = (time.monotonic(), self.run.progress.records)
+        for message in self._generate_record_messages(record):
+            self.files.add(message.stream, bytes(serialize_jsonl(message.record)))
+        self.state_manager.is_flushed = False
 
-    def save_if_due(self, *, expected: int = 0) -> None:
-        """Write out where the run is, if it is time. expected: records to come before it can be done again."""
-        when, records = self._saved
-        many = self.run.progress.records - records + expected > STATE_EVERY_RECORDS
-        if many or time.monotonic() - when >= STATE_EVERY_S:
-            self.save()
+    @override
+    def get_batch_config(self, config: Mapping[str, Any]) -> None:
+        """Return none: the BATCH messages of the SDK are not made, but others."""
+
+    def wait(self) -> None:
+        """Do what is to be done while nothing else is."""
+        heed_signal()
+        if self.checkpoint:
+            self.checkpoint.save_if_due()
 
     @override
     def post_process(self, row: Record, context: Context | None = None) -> Record:
@@ -253,13 +255,6 @@ class IncrementalStream(RESTStream[int]):
         super().log(message, *args, level=level, **kwargs)
 
     @property
-    def scale(self) -> Scale:
-        """How the replication key is read and written."""
-        field = self.effective_schema["properties"].get(self.replication_key or "", {})
-        dates = is_datetime_type(field) if field else True
-        return Instants(self.replication.datetime_format) if dates else Numbers(self.replication.datetime_format)
-
-    @property
     def incremental(self) -> bool:
         """Whether the stream has a bookmark."""
         return bool(self.replication_method == REPLICATION_INCREMENTAL)
@@ -267,108 +262,31 @@ class IncrementalStream(RESTStream[int]):
     @cached_property
     def _truth_values(self) -> list[str]:
         properties = self.effective_schema["properties"].items()
-        return [name for name, field in properties if is_boolean_type(field) and not is_string_type(field)]
+        return [name for name, field in properties if _is_exclusive_boolean_type(field)]
 
-    def _check_replication_key(self, source: str, field: dict[str, Any]) -> None:
-        whole = bool(is_integer_type(field))
-        if not (whole or is_datetime_type(field)):
-            properties = self.effective_schema["properties"]
-            fit = [name for name, field in properties.items() if is_datetime_type(field) or is_integer_type(field)]
-            msg = (
-                f"{source} replication_key: {self.replication_key} is neither a date-time nor an integer in the schema "
-                f"of {self.name}; use {', '.join([*fit, 'or none'])}: without one the full table is read"
-            )
-            raise ConfigurationError(msg)
-        if is_datetime_type(field):
-            return
-        what = f"the replication_key {self.replication_key} is an integer"
-        if self.replication.lookback_window not in (0, settings.LOOKBACK):
-            msg = f"Setting lookback_window: is for date-times, and {what}: leave it out."
-            raise ConfigurationError(msg)
-        if self.replication.datetime_format not in ("epoch", "epoch_ms"):
-            for name in ("start_date", "end_date"):
-                if self.config.get(name):
-                    msg = (
-                        f"Setting {name}: cannot be compared, as {what}: leave it out, or set datetime_format to "
-                        "epoch or epoch_ms if that counts seconds or milliseconds since 1970."
-                    )
-                    raise ConfigurationError(msg)
-
-    def _begin(self, state: dict[str, Any]) -> tuple[Run, Resume | None, Resume | None]:
-        """Return what this run is to do, where it goes on, and where the one before ended, None for neither."""
-        window = self._window(state)
-        self.filters = self._bounds(window)
-        names = {"keys": self.primary_keys, "replication_key": self.replication_key}
-        identity, arrangement, bounds = (
-            {name: self.config.get(name) for name in group} | names
-            for group in (settings.COLLECTION, settings.ORDER, settings.BOUNDS)
+    def _prepare_writing(self) -> Checkpoint:
+        """Find out how records are to be written, and when the state is."""
+        batch = super().get_batch_config(self.config) if self._writing else None
+        self.files = BatchFiles(batch, tap=self.tap_name, write=self._tap.write_message) if batch else None
+        self.lane = find_lane(self, self.resource) if self._writing else None
+        self.emission = Emission(
+            self, self._records_emitted, self.verdict, files=self.files, version=self._stream_version
         )
-        bounds |= {"method": self.replication_method, "bookmark": state.get(BOOKMARK) if self.incremental else None}
-        secret = self.config.get("api_key") or ""
-        fresh = progress.Progress(
-            collection=progress.fingerprint(identity, secret=secret),
-            window=progress.fingerprint(bounds, secret=secret),
-            order=progress.short_fingerprint(arrangement),
-            began=datetime.now(timezone.utc),
+        return Checkpoint(
+            self.run,
+            self.verdict,
+            state=self.stream_state,
+            place=lambda: self.place,
+            write=self._write_state,
+            every=batch.batch_size if batch else EVERY_RECORDS,
         )
-        walked, hint = progress.begin(state.get(progress.KEY), fresh, self.log)
-        order = Order(self.replication.sort_order, window, contradicted=walked.contradicted)
-        if walked.contradicted:
-            self._warn_of_order("the records read before contradict it")
-        run = Run(
-            key=self.replication_key or "",
-            scale=self.scale,
-            primary_keys=self.primary_keys or [],
-            window=window,
-            order=order,
-            progress=walked,
-            selective=bool(self.filters) or self.replication.sort_order != "unsorted",
-            log=self.log,
-        )
-        self._saved = (time.monotonic(), walked.records)
-        return run, walked.place, hint
 
-    def _bounds(self, window: Window[Any]) -> dict[str, str]:
-        """Return the query parameters by which the API leaves out what is not in the window."""
-        replication, scale = self.replication, self.scale
-        bounds = {}
-        if replication.start_param and window.start is not None:
-            bounds[replication.start_param] = scale.start_parameter(window.start)
-        if replication.end_param and window.end is not None:
-            bounds[replication.end_param] = scale.end_parameter(window.end)
-        return bounds
-
-    def _forget_place(self) -> None:
-        """Let nobody go on from what this run has written out so far: what is missing may lie before it."""
-        if self.stream_state.pop(progress.KEY, None) and self._writing:
+    def _write_state(self) -> None:
+        """Write the state, and before it what it covers."""
+        if self.files:
+            self.files.flush()
+        if self._writing:
             self._tap.state_writer.write_state(self.tap_state)
-
-    def _window(self, state: dict[str, Any]) -> Window[Any]:
-        """Return what this run is to read: from the bookmark on, less the lookback, or the dates that are set."""
-        scale = self.scale
-        dates = settings.window(self.config)
-        start, end = scale.date(dates.start), scale.date(dates.end)
-        if self.incremental and state.get("replication_key", self.replication_key) != self.replication_key:
-            self.log(
-                "The state's bookmark is of %s, not of %s: it is discarded, and everything is read",
-                state.pop("replication_key"),
-                self.replication_key,
-                level=logging.WARNING,
-            )
-            state.pop(BOOKMARK, None)
-            state.pop(progress.KEY, None)
-        if self.incremental and (bookmark := self.read_bookmark(state)) is not None:
-            now: Any = scale.ceiling(datetime.now(timezone.utc) + TOLERANCE)
-            if now is not None and bookmark > now:
-                self.log(
-                    "The state's bookmark lies in the future: it is discarded, and everything is read",
-                    level=logging.WARNING,
-                )
-                del state[BOOKMARK]
-            else:
-                since: Any = scale.before(bookmark, self.replication.lookback_window)
-                start = since if start is None else max(start, since)
-        return Window(start, end)
 
     def _skip(self, hint: Resume | None) -> Resume | None:
         """Return where to begin so that nothing in the window is left out; None for the beginning."""
@@ -391,34 +309,37 @@ class IncrementalStream(RESTStream[int]):
         )
         return None
 
-    def _read(self, resume: Resume | None) -> Iterator[Record]:
+    def _read(self, resume: Resume | None, checkpoint: Checkpoint) -> Iterator[Record]:
         """Yield the records of the window from a place on, None for the beginning.
 
         Raises ContradictionError where the order was relied on to begin elsewhere, and does not hold.
         """
         run = self.run
         start: Any = run.window.start
-        lowest = self.scale.unasked(start) if self.replication.start_param in self.filters else None
+        scale = self.keys.scale(self.replication.datetime_format)
+        lowest = scale.unasked(start) if self.replication.start_param in self.filters else None
         ascending = run.order.ascending
-        for page in self.read_pages(resume):
-            self._between_pages = False
-            values = run.values(page.records)
-            follows = page.follows and len(page.new) == len(page.records)
+        for reading in self.read_pages(resume):
+            checkpoint.between_pages = False
+            page, new = reading.page, reading.new
+            values = run.values(page)
+            follows = reading.follows and len(new) == len(page)
             if not run.order.check(values, follows=follows):
-                self._contradict(f"the page at offset {page.offset} is in another")
+                self._contradict(f"the page at offset {reading.offset} is in another")
                 if ascending and resume is not None:
                     raise ContradictionError
             if lowest is not None:
                 run.hear_unasked(values, lowest)
-            yield from run.sift(page.records, values, page.new)
+            yield from self.emission.emit(page, run.sift(page, values, new))
             run.hear_moves(still=self.still)
             self.verdict.read = run.read
-            self._between_pages = True
-            self.save_if_due(expected=len(page.records))
-            if run.order.is_past([values[place] for place in page.new]):
+            checkpoint.between_pages = True
+            heed_signal()
+            checkpoint.save_if_due(expected=len(page))
+            if run.order.is_past(values, new):
                 break
 
-    def _end(self, state: dict[str, Any]) -> None:
+    def _end(self, state: dict[str, Any], *, resumed: bool) -> None:
         """Let the state say what was read: everything in the window."""
         run, order = self.run, self.run.order
         self.verdict.judgement = "bounded" if self.cut_short or run.window.end is not None else "complete"
@@ -441,26 +362,30 @@ class IncrementalStream(RESTStream[int]):
             run.progress.place = self.place and self.place.frontier if order.ascending else None
             state[progress.KEY] = run.progress.content
         if run.progress.version is not None:
-            self._activate_version(state, run.progress.version)
+            self._activate_version(state, run.progress.version, resumed=resumed)
 
     def _begin_version(self, state: dict[str, Any]) -> None:
         """Mark the records of a full refresh with a version, one for all attempts at it."""
         if self.incremental or not self.config.get("emit_activate_version_messages"):
             return
-        last = state.get(TABLE_VERSION)
         walked = self.run.progress
         if walked.version is None:
-            walked.version = max(int(time.time()), last + 1 if isinstance(last, int) else 0)
+            walked.version = next_version(state)
         # Private, but the SDK would set it to the moment of the start, and begin another version in each attempt.
         self._stream_version = walked.version
 
-    def _activate_version(self, state: dict[str, Any], version: int) -> None:
+    def _activate_version(self, state: dict[str, Any], version: int, *, resumed: bool) -> None:
         """Let the destination drop the records of other versions, if these are proven to be all there are."""
         walked, total = self.run.progress, self.verdict.total
-        if self.verdict.judgement != "complete" or self.run.window.start is not None or not walked.records:
-            self.log("No rows are dropped at the destination: that takes a whole collection, and one that is not empty")
-        elif self.resumed and not (self.undisturbed and total is not None and total == walked.total):
-            self.log("No rows are dropped at the destination: some may have moved while the run was interrupted")
+        why = objection(
+            whole=self.verdict.judgement == "complete" and self.run.window.start is None,
+            records=walked.records,
+            resumed=resumed,
+            undisturbed=self.undisturbed and total is not None and total == walked.total,
+            batch=self.files is not None,
+        )
+        if why:
+            self.log("No rows are dropped at the destination: %s", why)
         elif self._writing:
             self._write_activate_version_message(version)
             state[TABLE_VERSION] = version

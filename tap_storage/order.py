@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,13 +46,13 @@ class Order:
             values.insert(0, latest)
         if self.descending:
             values.reverse()
-        self.contradicted = any(later < earlier for earlier, later in itertools.pairwise(values))
+        self.contradicted = values != sorted(values)
         return not self.contradicted
 
-    def is_past(self, new: Sequence[Any]) -> bool:
-        """Tell whether all records behind these, the new ones of a page, lie outside the window."""
-        if not new or None in new:
+    def is_past(self, values: Sequence[Any], new: Sequence[int]) -> bool:
+        """Tell whether all records behind those at these places, the new ones of a page, lie outside the window."""
+        if not (new and (self.ascending or self.descending)):
             return False
-        if self.descending:
-            return all(self._window.precedes(value) for value in new)
-        return self.ascending and all(self._window.follows(value) for value in new)
+        found = [values[place] for place in new]
+        outside = self._window.precedes if self.descending else self._window.follows
+        return None not in found and all(outside(value) for value in found)

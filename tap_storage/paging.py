@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Reading(NamedTuple):
-    """A page as it was read: all its records, and the places of those that are new.
+    """A page as it was read, and the places of the records on it that are new.
 
     follows: whether it begins right after the page read before, without a record that both hold.
     """
 
     offset: int
-    records: Sequence[dict[str, Any]]
+    page: Page
     new: Sequence[int]
     follows: bool
 
@@ -46,7 +46,18 @@ class Everything:
         self.finished = False
         self.total: int | None = None
 
-    def take(self, keys: Sequence[Hashable], total: int | None, *, refused: bool) -> Sequence[int]:  # noqa: ARG002
+    def upcoming(self, most: int) -> Sequence[int]:  # noqa: ARG002
+        """Nothing follows."""
+        return ()
+
+    def take(
+        self,
+        keys: Sequence[Hashable],
+        total: int | None,
+        *,
+        early: bool,  # noqa: ARG002
+        refused: bool,  # noqa: ARG002
+    ) -> Sequence[int]:
         """Take in the answer, all of whose records are new. Raises WalkError where it is not all there is."""
         self.total = total
         if total is not None and total > len(keys):
@@ -96,26 +107,34 @@ class WalkPaginator(OffsetPaginator):
         """Where the walk is, for another process to go on from."""
         return self._pages.place
 
+    def upcoming(self, most: int) -> Sequence[int]:
+        """The offsets that are likely to be asked for from here on, so many of them; pages at others are void."""
+        return () if self.finished else self._pages.upcoming(most)
+
     @override
     def advance(self, response: Page) -> None:  # type: ignore[override]
+        self.take(response)
+
+    def take(self, page: Page, *, early: bool = False) -> None:
+        """Take in a page. early: whether it was asked for before the page before it was taken."""
         self._page_count += 1
-        keys = identify(response.records, self._primary_keys, offset=self.current_value)
+        keys = identify(page, self._primary_keys, offset=self.current_value)
         self.new = ()
-        self.new = self._pages.take(keys, response.total, refused=response.refused)
+        self.new = self._pages.take(keys, page.total, early=early, refused=page.refused)
 
     def report(self, verdict: Verdict) -> None:
         """Say how far the walk has come."""
         verdict.pages, verdict.moved, verdict.total = self.count, self._pages.moved, self._pages.total
 
 
-def identify(records: Sequence[dict[str, Any]], primary_keys: Sequence[str], *, offset: int) -> list[Hashable]:
+def identify(page: Page, primary_keys: Sequence[str], *, offset: int) -> list[Hashable]:
     """Return what tells each record from others: its primary key, or a digest of its content where there is none.
 
     offset: of the first record. Raises FatalAPIError for a record without its primary key.
     """
     if not primary_keys:
-        return [_digest(record) for record in records]
-    columns = [[_hashable(record.get(name)) for record in records] for name in primary_keys]
+        return [_digest(record) for record in page.records]
+    columns = [_hashable(page.column(name)) for name in primary_keys]
     for name, column in zip(primary_keys, columns, strict=True):
         if None in column:
             place = column.index(None)
@@ -126,7 +145,7 @@ def identify(records: Sequence[dict[str, Any]], primary_keys: Sequence[str], *, 
             raise FatalAPIError(msg)
     keys: list[Hashable] = list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
     if len(set(keys)) < len(keys):
-        _compare_namesakes(records, keys)
+        _compare_namesakes(page.records, keys)
     return keys
 
 
@@ -143,8 +162,10 @@ def _compare_namesakes(records: Sequence[dict[str, Any]], keys: Sequence[Hashabl
             raise FatalAPIError(msg)
 
 
-def _hashable(value: Any) -> Hashable:
-    return _digest(value) if isinstance(value, (dict, list)) else value
+def _hashable(values: list[Any]) -> list[Hashable]:
+    if {dict, list}.isdisjoint(map(type, values)):
+        return values
+    return [_digest(value) if isinstance(value, (dict, list)) else value for value in values]
 
 
 def _digest(value: Any) -> bytes:

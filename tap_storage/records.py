@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,16 +25,28 @@ class UnreadablePageError(ValueError):
     """The body is no JSON; asked again, the server may do better."""
 
 
-@dataclasses.dataclass(frozen=True)
 class Page:
     """What one answer holds.
 
     total: the collection's size as the server states it, None where it states none. refused: it is an error status.
     """
 
-    records: list[dict[str, Any]]
-    total: int | None
-    refused: bool = False
+    def __init__(self, records: list[dict[str, Any]], total: int | None, *, refused: bool = False) -> None:
+        self._records = records
+        self.total = total
+        self.refused = refused
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records, in the order of the answer."""
+        return self._records
+
+    def column(self, name: str) -> list[Any]:
+        """Return a field of each record, None where it is not there."""
+        return [record.get(name) for record in self._records]
 
 
 REFUSED_PAGE = Page([], None, refused=True)
@@ -47,7 +58,7 @@ def decode(body: bytes | bytearray) -> Any:
     Raises UnreadablePageError, which never quotes the body.
     """
     try:
-        return _decoder().decode(memoryview(body)[len(BOM) :] if body.startswith(BOM) else body)
+        return exact_decoder().decode(without_bom(body))
     except RecursionError:
         msg = "is nested too deeply to be read"
     except (msgspec.DecodeError, UnicodeDecodeError, decimal.InvalidOperation):
@@ -55,6 +66,11 @@ def decode(body: bytes | bytearray) -> Any:
         kind = "empty" if not start else "HTML or XML" if start == b"<" else "no valid JSON"
         msg = f"is {kind}"
     raise UnreadablePageError(msg) from None
+
+
+def without_bom(body: bytes | bytearray) -> bytes | bytearray | memoryview:
+    """Return a text in UTF-8 without the mark that it may begin with."""
+    return memoryview(body)[len(BOM) :] if body.startswith(BOM) else body
 
 
 def read_page(body: bytes | bytearray, *, data_selector: str, total_path: str) -> Page:
@@ -92,10 +108,15 @@ def find_total(document: Any, total_path: str) -> int | None:
     if not total_path:
         return None
     found = _find(document, total_path)
-    if len(found) != 1 or isinstance(found[0], bool):
+    return read_count(found[0]) if len(found) == 1 else None
+
+
+def read_count(value: Any) -> int | None:
+    """Return the count that a value is, or names as a text; None for what can be none."""
+    if isinstance(value, bool):
         return None
     try:
-        number = decimal.Decimal(found[0])
+        number = decimal.Decimal(value)
         return int(number) if 0 <= number <= LARGEST_TOTAL and number == int(number) else None
     except (TypeError, ValueError, decimal.InvalidOperation):
         return None
@@ -118,8 +139,9 @@ def compile_path(path: str) -> JSONPath:
 
 
 @lru_cache
-def _decoder() -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(float_hook=decimal.Decimal)
+def exact_decoder(kind: Any = Any) -> msgspec.json.Decoder[Any]:
+    """Return a decoder of values of this type that keeps each digit of a number."""
+    return msgspec.json.Decoder(kind, float_hook=decimal.Decimal)
 
 
 def _describe(document: Any) -> str:

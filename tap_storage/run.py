@@ -6,14 +6,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
-
-    from singer_sdk.helpers.types import Record
 
     from tap_storage.bookmarks import Scale, Window
     from tap_storage.order import Order
     from tap_storage.progress import Progress
+    from tap_storage.records import Page
 
 BOOKMARK = "replication_key_value"
 """Of the SDK's state of a stream; `replication_key` beside it names the field."""
@@ -54,37 +53,45 @@ class Run:
         self._moved = self._certain != self._newest
         self._told_unreadable = self._told_unasked = False
 
-    def values(self, records: Sequence[Record]) -> list[Any]:
-        """Return the replication keys of records as they are compared, None for those that cannot be read."""
-        key, read = self._key, self._scale.read
-        return [read(record.get(key)) for record in records] if key else [None] * len(records)
+    def values(self, page: Page) -> Sequence[Any]:
+        """Return the replication keys of a page's records as they are compared, None for those that cannot be read."""
+        return self._scale.read_all(page.column(self._key)) if self._key else [None] * len(page)
 
-    def sift(self, records: Sequence[Record], values: Sequence[Any], places: Sequence[int]) -> Iterator[Record]:
-        """Yield the records at these places that belong in the window: all that can be told, and those that cannot."""
+    def sift(self, page: Page, values: Sequence[Any], places: Sequence[int]) -> Sequence[int]:
+        """Return the places, of these, of records that belong in the window, or whose key cannot be read."""
         self.read += len(places)
-        for place in places:
-            value = values[place]
-            if value is None and self._key and not self._told_unreadable:
-                self._told_unreadable = True
-                self._log(
-                    "Records without a readable %s are emitted by every run%s, %s for one",
-                    self._key,
-                    " that meets them, but no filter or order finds new ones" if self.selective else "",
-                    {name: records[place].get(name) for name in self._primary_keys},
-                    level=logging.WARNING,
-                )
-            if self.window.holds(value):
-                self.progress.records += 1
-                yield records[place]
-                if value is not None and (self._newest is None or self._newest < value):
-                    self._newest = value
+        known = values if len(places) == len(values) else [values[place] for place in places]
+        if None in known:
+            if self._key:
+                self._tell_of_unreadable(page, next(place for place in places if values[place] is None))
+            known = [value for value in known if value is not None]
+        if known and not (self.window.holds(min(known)) and self.window.holds(max(known))):
+            places = [place for place in places if self.window.holds(values[place])]
+            known = [value for value in known if self.window.holds(value)]
+        self.progress.records += len(places)
+        if known:
+            newest = max(known)
+            self._newest = newest if self._newest is None else max(self._newest, newest)
+        return places
+
+    def _tell_of_unreadable(self, page: Page, place: int) -> None:
+        if self._told_unreadable:
+            return
+        self._told_unreadable = True
+        self._log(
+            "Records without a readable %s are emitted by every run%s, %s for one",
+            self._key,
+            " that meets them, but no filter or order finds new ones" if self.selective else "",
+            {name: page.column(name)[place] for name in self._primary_keys},
+            level=logging.WARNING,
+        )
 
     def hear_unasked(self, values: Sequence[Any], lowest: Any) -> None:
         """Tell of an API that sends what the filter on the replication key should have left out.
 
         lowest: value that one may send which heeds it.
         """
-        if not self._told_unasked and any(value is not None and value < lowest for value in values):
+        if not self._told_unasked and min((value for value in values if value is not None), default=lowest) < lowest:
             self._told_unasked = True
             self._log(
                 "The API sends records from before what start_param asked for: is it the API's name for that? They "

@@ -76,6 +76,8 @@ class Connection(_View):
     backoff_factor: float
     max_backoff: float
     retry_statuses: list[int]
+    concurrency: int
+    requests_per_second: float | None = None
     api_key: str = ""
 
 
@@ -114,8 +116,16 @@ def window(config: Config) -> Window[datetime]:
 
 
 def secrets(config: Config) -> list[str]:
-    """Return the values that must never be printed: the API key, header values and parameter values."""
-    texts = [config.get("api_key"), *_leaves(config.get("headers")), *_leaves(config.get("params"))]
+    """Return the values that must never be printed: the API key, and values of headers, parameters and storages."""
+    batch = config.get("batch_config")
+    storage = batch.get("storage") if isinstance(batch, dict) else None
+    batch_params = storage.get("params") if isinstance(storage, dict) else None
+    texts = [
+        config.get("api_key"),
+        *_leaves(config.get("headers")),
+        *_leaves(config.get("params")),
+        *_leaves(batch_params),
+    ]
     return [str(text) for text in texts if text is not None]
 
 

@@ -18,22 +18,29 @@ from typing_extensions import override
 from tap_storage import schemas
 from tap_storage.client import Client, Response
 from tap_storage.failures import RefusedError, UnprovenError
+from tap_storage.fetching import Fetcher, Question
 from tap_storage.incremental import IncrementalStream
 from tap_storage.paging import Everything, Reading, WalkPaginator, identify
 from tap_storage.progress import name
 from tap_storage.records import REFUSED_PAGE, Page, read_page
 from tap_storage.seek import Sample
 from tap_storage.settings import Connection, Replication, Resource
+from tap_storage.throttle import Throttle
 from tap_storage.walk import Walk, WalkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from singer_sdk.helpers.types import Context
+    from singer_sdk.streams.rest import HTTPRequest
     from singer_sdk.tap_base import Tap
 
     from tap_storage.seek import Probe
     from tap_storage.walk import Resume
+
+
+SHOWN = 2
+"""Pages that show whether the API heeds the offset."""
 
 
 class StorageDataStream(IncrementalStream):
@@ -49,6 +56,7 @@ class StorageDataStream(IncrementalStream):
         self.pages = bool(self.resource.offset_param)
         self._resume: Resume | None = None
         self._paginator: WalkPaginator | None = None
+        self._guesses = 0
         super().__init__(tap=tap, path=self.resource.path)
         self.primary_keys = self.resource.primary_keys
         self.replication_key = self.resource.replication_key
@@ -119,14 +127,28 @@ class StorageDataStream(IncrementalStream):
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
         with self.get_http_request_counter() as requests_made:
-            self._client = Client(
-                self.connection,
-                log=partial(self.log, level=logging.WARNING),
-                observe=partial(self._observe, requests_made),
-                traffic=self.verdict.traffic,
-                waiting=self.save_if_due,
+            connection, traffic = self.connection, self.verdict.traffic
+            log = partial(self.log, level=logging.WARNING)
+            throttle = Throttle(
+                most=connection.concurrency, rate=connection.requests_per_second, longest=connection.max_backoff
             )
-            yield
+            client = Client(
+                connection, throttle=throttle, log=log, observe=partial(self._observe, requests_made), traffic=traffic
+            )
+            self._fetcher = Fetcher(
+                client,
+                throttle,
+                request=self._request_for,
+                read=self._read_page,
+                concurrency=connection.concurrency,
+                waiting=self.wait,
+                log=log,
+                traffic=traffic,
+            )
+            try:
+                yield
+            finally:
+                self._fetcher.close()
 
     @override
     def read_pages(self, resume: Resume | None) -> Iterator[Reading]:
@@ -136,17 +158,18 @@ class StorageDataStream(IncrementalStream):
         while not paginator.finished:
             offset = paginator.current_value
             page = self._next_page(paginator)
-            yield Reading(offset, page.records, paginator.new, offset == behind)
-            behind = offset + len(page.records)
+            self._look_ahead(paginator)
+            yield Reading(offset, page, paginator.new, offset == behind)
+            behind = offset + len(page)
 
     @override
     def sample(self, probe: Probe) -> Sample:
         try:
-            page = self._fetch(probe.offset, f"{self.name} at offset {probe.offset}", limit=probe.size)
+            page, _ = self._fetch(Question(probe.offset, probe.size))
         except RefusedError:
             page = REFUSED_PAGE
-        keys = identify(page.records, self.primary_keys or [], offset=probe.offset)
-        return Sample([name(key) for key in keys], self.run.values(page.records), page.total)
+        keys = identify(page, self.primary_keys or [], offset=probe.offset)
+        return Sample([name(key) for key in keys], self.run.values(page), page.total)
 
     @property
     @override
@@ -170,17 +193,17 @@ class StorageDataStream(IncrementalStream):
 
     def _next_page(self, paginator: WalkPaginator) -> Page:
         """Fetch the page that the walk asks for, and let it be taken in."""
-        offset = paginator.current_value
-        what = f"{self.name} at offset {offset}"
+        question = Question(paginator.current_value)
+        what = _subject(self.name, question)
         try:
-            page = self._fetch(offset, what)
+            page, early = self._fetch(question)
         except RefusedError as error:
             if not paginator.count:
                 raise
             what = f"{error}. It"
-            page = REFUSED_PAGE
+            page, early = REFUSED_PAGE, False
         try:
-            paginator.advance(page)
+            paginator.take(page, early=early)
         except (WalkError, FatalAPIError) as error:
             msg = f"{what} {error}"
             raise UnprovenError(msg) from None
@@ -188,15 +211,29 @@ class StorageDataStream(IncrementalStream):
             paginator.report(self.verdict)
         return page
 
-    def _fetch(self, offset: int, what: str, *, limit: int | None = None) -> Page:
-        request = self.get_http_request(page=PageContext(None, offset))
-        if limit is not None and self.resource.limit_param:
-            request.params[self.resource.limit_param] = limit
-        return self._client.fetch(request, self._read_page, what=what)
+    def _look_ahead(self, paginator: WalkPaginator) -> None:
+        """Ask for the pages that are likely to follow, once the second one has shown that the offset moves."""
+        trial = self.ABORT_AT_RECORD_COUNT is not None
+        # One page more after each guess that came true: where records move, or few are left, little is asked in vain.
+        depth = 0 if trial or paginator.count < SHOWN else min(self._fetcher.depth, self._guesses + 2)
+        expected = paginator.upcoming(depth)
+        self._guesses = self._guesses + 1 if expected else 0
+        self._fetcher.expect([Question(offset) for offset in expected])
+
+    def _fetch(self, question: Question) -> tuple[Page, bool]:
+        return self._fetcher.fetch(question, what=_subject(self.name, question))
+
+    def _request_for(self, question: Question) -> HTTPRequest:
+        request = self.get_http_request(page=PageContext(None, question.offset))
+        if question.limit is not None and self.resource.limit_param:
+            request.params[self.resource.limit_param] = question.limit
+        return request
 
     def _read_page(self, response: Response) -> Page:
         if response.date:
             self.run.lower_ceiling(response.date)
+        if self.lane and (page := self.lane.read(response.body)):
+            return page
         return read_page(
             response.body,
             data_selector=self.resource.data_selector,
@@ -216,3 +253,7 @@ class StorageDataStream(IncrementalStream):
             self.metrics_logger,
             metrics.Point("timer", metrics.Metric.HTTP_REQUEST_DURATION, seconds, tags),
         )
+
+
+def _subject(name: str, question: Question) -> str:
+    return f"{name} at offset {question.offset}"

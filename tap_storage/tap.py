@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk import typing as th
+from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
@@ -13,7 +14,7 @@ from typing_extensions import override
 
 from tap_storage import settings, validation
 from tap_storage.command import StorageCommand
-from tap_storage.interruption import WholeLineWriter, interrupt
+from tap_storage.interruption import interrupt
 from tap_storage.redaction import conceal
 from tap_storage.streams import StorageDataStream
 
@@ -111,6 +112,19 @@ CONNECTION = th.PropertiesList(
         description="HTTP statuses that are asked again, besides broken connections and unreadable answers",
     ),
     th.Property(
+        "concurrency",
+        th.IntegerType(minimum=1, maximum=100),
+        default=4,
+        title="Concurrency",
+        description="How many pages are in flight; with 1, each is asked for when the one before it was written",
+    ),
+    th.Property(
+        "requests_per_second",
+        th.NumberType(exclusive_minimum=0, maximum=10_000),
+        title="Request rate",
+        description="The most requests that are sent in a second, by all workers together; no limit unless set",
+    ),
+    th.Property(
         "start_date",
         th.DateTimeType,
         title="Start date",
@@ -130,6 +144,39 @@ CONNECTION = th.PropertiesList(
         description=(
             "After a full refresh that is proven complete, let the destination drop rows that are gone at the source"
         ),
+    ),
+    th.Property(
+        "batch_config",
+        th.ObjectType(
+            th.Property(
+                "encoding",
+                th.ObjectType(
+                    th.Property("format", th.StringType, required=True, allowed_values=["jsonl"]),
+                    th.Property("compression", th.StringType, allowed_values=["gzip", "none"]),
+                    additional_properties=False,
+                ),
+                required=True,
+            ),
+            th.Property(
+                "storage",
+                th.ObjectType(
+                    th.Property("root", TEXT, required=True),
+                    th.Property("prefix", th.StringType),
+                    th.Property("params", th.ObjectType(additional_properties=True)),
+                    additional_properties=False,
+                ),
+                required=True,
+            ),
+            th.Property("batch_size", th.IntegerType(minimum=1)),
+            additional_properties=False,
+        ),
+        secret=True,
+        title="Batch files",
+        description=(
+            "Write records into files that BATCH messages name, and not as RECORD messages; the values of "
+            "storage.params are treated as secrets"
+        ),
+        examples=[{"encoding": {"format": "jsonl", "compression": "gzip"}, "storage": {"root": "file:///tmp/batches"}}],
     ),
 )
 
@@ -272,7 +319,7 @@ class TapStorage(Tap):
     """Singer tap that copies a storage API's collection, read over offset pages."""
 
     name = "tap-storage"
-    message_writer_class: type[GenericSingerWriter[Any, Any]] = WholeLineWriter
+    message_writer_class: type[GenericSingerWriter[Any, Any]] = MsgSpecWriter
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(*CONNECTION, *RESOURCE).to_dict()
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,
@@ -281,6 +328,7 @@ class TapStorage(Tap):
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
@@ -324,13 +372,13 @@ class TapStorage(Tap):
         for name, stream in self.streams.items():
             bookmark = state.get("bookmarks", {}).get(name)
             if isinstance(stream, StorageDataStream) and isinstance(bookmark, dict):
-                stream.read_bookmark(bookmark)
+                stream.planner.bookmark(bookmark)
 
     @override
     def discover_streams(self) -> Sequence[StorageDataStream]:
         stream = StorageDataStream(self)
         if self.input_catalog is None:
-            stream.check_keys("Setting")
+            stream.keys.check("Setting", self.config)
         elif (entry := self.input_catalog.get_stream(stream.name)) is None or entry.stream != stream.name:
             msg = f"The catalog does not have the stream {stream.name}: make one with tap-storage --discover"
             raise ConfigurationError(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import json
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -45,6 +45,8 @@ def check(config: Config, schema: Schema, *, required: bool = True) -> None:
 
 def unknown(config: Config, schema: Schema) -> Iterator[tuple[str, str]]:
     """Yield the name of each setting that does not exist, with a warning."""
+    import difflib  # noqa: PLC0415 (for those who mistype)
+
     for name in list(config):
         if name not in schema["properties"]:
             near = difflib.get_close_matches(name, schema["properties"], n=1)
@@ -66,6 +68,8 @@ def _expectation(setting: Schema) -> str:
     }.items():
         if name in types:
             return noun + _bounds(setting)
+    if "object" in types and setting.get("properties") and "examples" in setting:
+        return f"an object such as {json.dumps(setting['examples'][0])}; batch_size may be beside them"
     if "object" in types:
         return "an object of names and values, as --about describes it"
     return "a text that is not empty" if setting.get("minLength") else "a text"

@@ -40,6 +40,10 @@ class Verdict:
     pages: int = 0
     moved: int = 0
     total: int | None = None
+    emitted: int = 0
+    """Pages of which records were emitted …"""
+    at_once: int = 0
+    """… and those that took the page lane."""
     traffic: Traffic = dataclasses.field(default_factory=Traffic)
 
     @property
@@ -58,6 +62,7 @@ class Verdict:
             "bytes": self.traffic.bytes,
             "rows_moved": self.moved,
             "total_promised": self.total,
+            "page_lane": round(self.at_once / self.emitted, 3) if self.emitted else None,
         }
 
 

@@ -58,6 +58,7 @@ def test_about_tells_settings_and_capabilities(tap: Tap) -> None:
     assert about["settings"]["properties"]["api_key"]["secret"] is True
     assert sorted(about["capabilities"]) == [
         "about",
+        "batch",
         "catalog",
         "discover",
         "schema-flattening",

@@ -165,7 +165,7 @@ def test_no_key_is_needed_where_none_is_sent(tap: Tap, api: FakeAPI) -> None:
 
 def test_an_unknown_setting_is_warned_of_with_its_likely_name(tap: Tap, api: FakeAPI) -> None:
     """A typing error would leave a setting without effect, unseen."""
-    run = tap(settings(api, limitt=10, batch_config={"a": 1}))
+    run = tap(settings(api, limitt=10))
     assert run.status == 0
     assert any("limitt" in line and "did you mean limit?" in line for line in run.warnings)
 

@@ -74,7 +74,9 @@ def test_deletions_and_insertions_at_once_lose_nothing(
     tap: Tap, api: FakeAPI, told: tuple[str, ...], total: str
 ) -> None:
     """Moves in both directions would hide each other, and the records between them."""
-    run = read_while(tap, api, *told, records=1_000, total=total)
+    # One by one, for the changes follow the requests: as many deletions as insertions behind those that are in vain
+    # look like records that moved to where it had been read.
+    run = read_while(tap, api, *told, records=1_000, total=total, concurrency=1)
     assert_nothing_lost(run, api)
     assert_each_once(run)
 
@@ -89,7 +91,7 @@ def test_a_burst_of_more_than_a_page_loses_nothing(tap: Tap, api: FakeAPI, told:
     run = read_while(tap, api, told, records=1_000, total=total)
     assert_nothing_lost(run, api)
     assert_each_once(run)
-    if "front" in told or "read" in told:
+    if "front" in told:  # a record that was served may be one that was only fetched ahead
         assert run.verdict["rows_moved"] > 0
 
 
@@ -175,7 +177,7 @@ def test_read_records_that_are_updated_and_move_to_the_end_lose_nothing(tap: Tap
     api.behave(
         total=total, changes=[{"op": "move", "at": "read", "to": "back", "every": 3, "count": 20}], faults=[FENCE]
     )
-    run = tap(settings(api))
+    run = tap(settings(api, concurrency=1))  # requests in vain would move more than can be followed
     assert_nothing_lost(run, api)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_storage import incremental
+from tap_storage import checkpoint
 from tests.running import BIN, PATIENCE_S, Run, environment, settings
 from tests.test_runs_model import run as run_here
 from tests.test_skipping import forget
@@ -256,7 +256,7 @@ def test_a_place_that_cannot_be_read_is_none(tap: Tap, api: FakeAPI, walk: objec
 
 def test_a_state_comes_while_an_answer_is_awaited(api: FakeAPI, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that takes its time would let the last state be an hour old."""
-    monkeypatch.setattr(incremental, "STATE_EVERY_S", 0.5)
+    monkeypatch.setattr(checkpoint, "EVERY_S", 0.5)
     api.behave(faults=[{"on": 3, "kind": "unanswered"}])
     messages, whole = run_here({**settings(api), "timeout": 2.5}, {}, killed_after=10**6)
     places = [

@@ -117,12 +117,13 @@ class Pipe:
         self.buffer = self
         self._left = messages
 
-    def write(self, line: bytes) -> None:
-        """Take a message, or end the process."""
-        if not self._left:
-            raise Killed
-        self._left -= 1
-        self.messages.append(json.loads(bytes(line)))
+    def write(self, lines: bytes) -> None:
+        """Take messages, or end the process."""
+        for line in bytes(lines).splitlines():
+            if not self._left:
+                raise Killed
+            self._left -= 1
+            self.messages.append(json.loads(line))
 
     def flush(self) -> None:
         """Do nothing."""
@@ -235,7 +236,7 @@ def test_a_sequence_of_runs_misses_nothing_and_repeats_nothing(
     served: FakeAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Records would be missing at the destination, or loaded again and again."""
-    monkeypatch.setattr(incremental, "STATE_EVERY_RECORDS", STATE_EVERY)
+    monkeypatch.setattr(incremental, "EVERY_RECORDS", STATE_EVERY)
 
     @settings(
         max_examples=EXAMPLES,

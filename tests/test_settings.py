@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 from functools import partial
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 TapStorage.append_builtin_config(TapStorage.config_jsonschema)
 SCHEMA: dict[str, Any] = TapStorage.config_jsonschema["properties"]
 OWN = {name for name in SCHEMA if not name.startswith(("stream_map", "faker", "flattening"))}
+"""The settings of this tap; the others are the SDK's."""
 
 
 def as_text(value: object) -> str:
@@ -88,6 +90,8 @@ EVERYTHING: dict[str, Any] = {
     "backoff_factor": 0.25,
     "max_backoff": 0.75,
     "retry_statuses": [418],
+    "concurrency": 1,
+    "requests_per_second": 7.5,
     "start_date": "2020-01-01T02:10:00+02:00",
     "end_date": "2020-01-01T01:00:00Z",
     "emit_activate_version_messages": True,
@@ -122,7 +126,7 @@ def test_every_setting_means_the_same_by_every_way(way: Way, api: FakeAPI) -> No
         first_offset=1,
         faults=[{"on": 2, "kind": "status", "status": 418}],
     )
-    assert set(EVERYTHING) | {"base_url", "api_key"} == OWN
+    assert set(EVERYTHING) | {"base_url", "api_key", "batch_config"} == OWN
     run = way({"base_url": api.url, "api_key": api.api_key, **EVERYTHING})
     assert run.status == 0, run.stderr
     requests = api.requests()
@@ -131,6 +135,7 @@ def test_every_setting_means_the_same_by_every_way(way: Way, api: FakeAPI) -> No
         f"take=60&skip={offset}&{sent}" for offset in (1, 59, 59, 117, 175)
     ]
     assert 0.25 <= requests[2]["at"] - requests[1]["at"] < 1.5
+    assert all(later["at"] - earlier["at"] > 0.12 for earlier, later in itertools.pairwise(requests))
     headers = ("x-token", "x-tenant", "x.dotted", "user-agent")
     assert {tuple(request["headers"][name] for name in headers) for request in requests} == {
         (api.api_key, "a.b", "1", "copier/1")
@@ -209,6 +214,7 @@ def test_the_defaults_are_the_specification() -> None:
         "backoff_factor": 2,
         "max_backoff": 120,
         "retry_statuses": [429, 500, 502, 503, 504],
+        "concurrency": 4,
         "emit_activate_version_messages": False,
         "path": "/v1/resource",
         "params": {},

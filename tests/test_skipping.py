@@ -46,6 +46,8 @@ def dated(api: FakeAPI, moments: Sequence[object], **more: object) -> None:
     api.replace(json.dumps(records))
 
 
+IN_VAIN = 3
+"""Pages that may be asked for ahead of an end that could not be foreseen."""
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     "a filter": ({"start_param": "created_from"}, {}, 4),
     "a filter, and a total that is blind to it": ({"start_param": "created_from"}, {"total": "unfiltered"}, 8),
@@ -73,7 +75,7 @@ def test_a_run_with_little_new_costs_little(tap: Tap, api: FakeAPI, way: str) ->
         forget(api)
         run = tap(settings(api, lookback_window=0, **config), state=first.state)
         assert (run.status, set(new) - set(run.ids), len(run.ids) <= len(new) + 3) == (0, set(), True)
-        assert len(api.requests()) <= most + count / 50
+        assert len(api.requests()) <= most + count / 50 + IN_VAIN
         first = run
 
 
@@ -230,7 +232,7 @@ def test_reading_ends_behind_end_date_where_the_order_tells(tap: Tap, api: FakeA
     api.reset(records=10_000)
     run = tap(settings(api, sort_order="ascending", end_date="2020-01-01T01:00:00Z"))
     assert (run.status, len(run.ids), run.verdict["verdict"]) == (0, 360, "bounded")
-    assert len(api.requests()) <= 7
+    assert len(api.requests()) <= 7 + IN_VAIN
 
 
 def test_an_api_without_pages_is_asked_once_whatever_its_order(tap: Tap, api: FakeAPI) -> None:

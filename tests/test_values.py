@@ -38,7 +38,7 @@ def test_a_number_keeps_every_digit(tap: Tap, api: FakeAPI, number: str) -> None
     api.replace(f'[{{"id": "a", "metadata": {{"n": {number}}}}}]')
     run = tap(settings(api))
     assert run.status == 0
-    assert f'"metadata":{{"n":{number}}}' in run.stdout
+    assert f'"metadata":{{"n": {number}}}' in run.stdout
 
 
 TEXTS = ["\u2028\u2029\x85", "𝄞 🏖️", 'a "quoted" \\ text', "tab\tnewline\n", "\x00\x1f", "é e\u0301"]

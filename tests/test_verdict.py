@@ -27,6 +27,7 @@ FIELDS = [
     "bytes",
     "rows_moved",
     "total_promised",
+    "page_lane",
 ]
 BOOKMARKED = {
     "bookmarks": {
@@ -65,6 +66,7 @@ def test_the_verdict_says_what_a_run_came_to(tap: Tap, api: FakeAPI) -> None:
         "bytes": bytes_served(api),
         "rows_moved": 0,
         "total_promised": 250,
+        "page_lane": 1.0,
     }
 
 
@@ -72,7 +74,7 @@ def test_retries_and_waits_are_counted(tap: Tap, api: FakeAPI) -> None:
     """A server in trouble would pass for one that is slow."""
     busy = {"kind": "status", "status": 503, "body": "busy"}
     api.behave(total="absent", faults=[{"on": [2, 3], **busy}])
-    run = tap(settings(api, backoff_factor=0.2, max_backoff=0.2))
+    run = tap(settings(api, backoff_factor=0.2, max_backoff=0.2, concurrency=1))
     asked = len(api.requests())
     assert (run.status, run.verdict["verdict"], run.verdict["total_promised"]) == (0, "complete", None)
     assert (run.verdict["requests"], run.verdict["pages"], run.verdict["retries"]) == (asked, asked - 2, 2)

@@ -95,13 +95,15 @@ class Ground:
         """Return the places of the records that are known."""
         return [place for place, key in enumerate(answer.keys) if key in self.trail]
 
-    def unknown(self, answer: Answer, start: int = 0) -> list[int]:
+    def unknown(self, answer: Answer, start: int = 0) -> Sequence[int]:
         """Return the places of the records that are not, from a place on."""
+        if not self.trail.holds_any(answer.keys[start:]):
+            return range(start, len(answer.keys))
         return [place for place in range(start, len(answer.keys)) if answer.keys[place] not in self.trail]
 
     def knows(self, answer: Answer) -> bool:
         """Tell whether any record is known."""
-        return any(key in self.trail for key in answer.keys)
+        return self.trail.holds_any(answer.keys)
 
     def trickles(self) -> bool:
         """Tell whether the end may be moving away as it is read. Raises WalkError when it did for long."""

@@ -45,7 +45,7 @@ def follow(ground: Ground, answer: Answer) -> Walking:
             if ground.trickles() and not full:
                 following = yield from outrun(ground)
             else:
-                following = yield Ask(ground.seam, ground.stride if expected else 0)
+                following = yield Ask(ground.seam, ground.stride if expected and full else 0)
         elif len(located.keys) == 1 or (ground.is_restless() and not full):
             following = yield from prove_end(ground, search, located)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,18 +30,24 @@ class Trail:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def holds_any(self, keys: Sequence[Hashable]) -> bool:
+        """Tell whether any of these is remembered."""
+        return not self._keys.keys().isdisjoint(keys)
+
     def append(self, keys: Sequence[Hashable]) -> None:
         """Add the keys, at least one, that follow the frontier; the last becomes it."""
         if self._keys and not self.at_its_end:
             self.weave(keys, start=self.place(self.frontier) + 1)
             return
-        for key in keys:
-            self._keys.pop(key, None)  # a record that moved to the end is remembered there
-            self._keys[key] = None
+        if self.holds_any(keys):
+            for key in keys:
+                self._keys.pop(key, None)  # a record that moved to the end is remembered there
+        self._keys.update(dict.fromkeys(keys))
         self.frontier = keys[-1]
         if len(self._keys) > 2 * self.capacity:  # many at once: the first key of a dict is slow to find after deletions
             self.forgetful = True
-            self._keys = dict.fromkeys(list(self._keys)[-self.capacity :])
+            for key in list(itertools.islice(self._keys, len(self._keys) - self.capacity)):
+                del self._keys[key]
 
     def weave(self, keys: Sequence[Hashable], *, start: int) -> None:
         """Put the keys of a page where they belong; the last becomes the frontier.

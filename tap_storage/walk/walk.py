@@ -79,6 +79,20 @@ class Walk:
         """
         return self._ask.stride
 
+    def upcoming(self, most: int) -> Sequence[int]:
+        """The offset to ask for next and those that are likely to follow it, so many of them or fewer.
+
+        A page that was asked for early is void once its offset is not among them; all are where there is no telling.
+        """
+        stride = self.stride
+        if not stride:
+            return ()
+        ground = self._ground
+        # Nothing is likely behind the total, unless it was passed already and so is wrong.
+        ends = [ground.totals.reach - (0 if ground.step else self._overlap), self._maximum or 0]
+        stop = min((end for end in ends if end >= self.offset), default=self.offset + most * stride)
+        return range(self.offset, max(stop, self.offset + 1), stride)[:most]
+
     @property
     def total(self) -> int | None:
         """The collection's size as the API stated it last."""
@@ -164,7 +178,7 @@ class Walk:
 
     def _follow(self, first: Answer) -> Walking:
         ground = self._ground
-        second = yield Ask(ground.seam, ground.stride)
+        second = yield Ask(ground.seam)
         latest = (yield from find_alignment(ground, first, second)) if _repeats(first, second) else second
         if isinstance(latest, Answer):
             yield from follow(ground, latest)
@@ -177,7 +191,7 @@ class Walk:
 
     def _leap(self, first: Answer) -> Walking:
         ground = self._ground
-        second = yield Ask(ground.position + 1, ground.largest)
+        second = yield Ask(ground.position + 1)
         if not _repeats(first, second):
             yield from leap(ground, first, second)
             return

@@ -1,0 +1,80 @@
+"""The keys of a stream held against its schema, before anything is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import ConfigurationError
+from singer_sdk.helpers._typing import is_datetime_type, is_integer_type
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
+
+from tap_storage import settings
+from tap_storage.bookmarks import Instants, Numbers, Scale
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys:
+    """What identifies the records of a stream, and tells new ones.
+
+    stream: its name. properties: JSON schemas of its fields.
+    """
+
+    stream: str
+    primary: Sequence[str]
+    replication: str | None
+    method: str
+    properties: Mapping[str, Any]
+
+    def scale(self, datetime_format: str) -> Scale:
+        """Return how the replication key is read and written."""
+        field = self.properties.get(self.replication or "", {})
+        return Instants(datetime_format) if not field or is_datetime_type(field) else Numbers(datetime_format)
+
+    def check(self, source: str, config: settings.Config) -> None:
+        """Raise ConfigurationError where the keys are not fields of the schema, or cannot do what is wanted of them.
+
+        source: of the keys, "Setting" or "Catalog:".
+        """
+        incremental = self.method == REPLICATION_INCREMENTAL
+        if not incremental and self.method != REPLICATION_FULL_TABLE:
+            msg = f"The catalog's replication-method of {self.stream} must be INCREMENTAL or FULL_TABLE"
+            raise ConfigurationError(msg)
+        if incremental and not self.replication:
+            msg = (
+                f"The catalog has no replication-key for {self.stream}, as INCREMENTAL needs: add it, or set FULL_TABLE"
+            )
+            raise ConfigurationError(msg)
+        for key in self.primary:
+            if key not in self.properties:
+                fields = ", ".join(self.properties)
+                msg = f"{source} primary_keys: {key} is not in the schema of {self.stream}, which has {fields}"
+                raise ConfigurationError(msg)
+        if self.replication:
+            self._check_replication(source, self.properties.get(self.replication, {"type": "null"}), config)
+
+    def _check_replication(self, source: str, field: Mapping[str, Any], config: settings.Config) -> None:
+        if is_datetime_type(dict(field)):
+            return
+        if not is_integer_type(dict(field)):
+            fit = [name for name, field in self.properties.items() if is_datetime_type(field) or is_integer_type(field)]
+            msg = (
+                f"{source} replication_key: {self.replication} is neither a date-time nor an integer in the schema "
+                f"of {self.stream}; use {', '.join([*fit, 'or none'])}: without one the full table is read"
+            )
+            raise ConfigurationError(msg)
+        what = f"the replication_key {self.replication} is an integer"
+        if config["lookback_window"] not in (0, settings.LOOKBACK):
+            msg = f"Setting lookback_window: is for date-times, and {what}: leave it out."
+            raise ConfigurationError(msg)
+        if config["datetime_format"] not in ("epoch", "epoch_ms"):
+            for name in ("start_date", "end_date"):
+                if config.get(name):
+                    msg = (
+                        f"Setting {name}: cannot be compared, as {what}: leave it out, or set datetime_format to "
+                        "epoch or epoch_ms if that counts seconds or milliseconds since 1970."
+                    )
+                    raise ConfigurationError(msg)

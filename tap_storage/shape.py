@@ -1,0 +1,113 @@
+"""The schema as types of msgspec: what decodes a whole page at once, and refuses values that do not fit.
+
+Texts, whole numbers and truth values become Python's; everything else stays the JSON that it came as, so that a number
+keeps each of its digits, and is only looked at. What the schema does not name is passed over unseen, which is what the
+SDK does to it.
+"""
+
+from __future__ import annotations
+
+import operator
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    Schema = Mapping[str, Any]
+
+SCALARS: Mapping[str, Any] = {"string": str, "integer": int, "boolean": bool, "null": None}
+SEEN: Mapping[str, Any] = {**SCALARS, "number": int | float}
+"""Types that a value is held against, though it is not kept as one."""
+
+
+class UnfitError(Exception):
+    """The schema cannot be held against values here."""
+
+
+class Shape:
+    """The type of an object with these properties, and of whatever lies in it.
+
+    properties: JSON schemas by name. required: names of those that are always there and not null. read: names of those
+    that are wanted as Python values.
+    Raises UnfitError for a schema that says more than types.
+    """
+
+    def __init__(self, properties: Schema, *, required: Collection[str] = (), read: Collection[str] = ()) -> None:
+        self._fields = {name: f"f{number}" for number, name in enumerate(properties)}
+        self._inner: dict[str, Shape] = {}
+        self._unread: dict[str, msgspec.json.Decoder[Any]] = {}
+        fields: list[Any] = []
+        for name, schema in properties.items():
+            field, kind = self._field(name, schema)
+            if kind is Raw and name in (*required, *read):
+                raise UnfitError
+            if name in required:
+                fields.insert(0, (field, kind))
+            else:
+                fields.append((field, kind if kind is Raw else kind | UnsetType, UNSET))
+        names = {field: name for name, field in self._fields.items()}
+        self.type = msgspec.defstruct("Record", fields, rename=names, gc=False)
+
+    def column(self, records: Sequence[Any], name: str) -> list[Any]:
+        """Return a property of each record, None where it is not there."""
+        values = list(map(operator.attrgetter(self._fields[name]), records))
+        return [None if value is UNSET else value for value in values] if UNSET in values else values
+
+    def check(self, records: Sequence[Any]) -> None:
+        """Raise msgspec.MsgspecError or UnicodeDecodeError where a value that was not read yet does not fit."""
+        for field, decoder in self._unread.items():
+            values = [value for record in records if (value := getattr(record, field)) is not UNSET]
+            joined = b"[" + b",".join(values) + b"]"
+            decoder.decode(joined)
+            if not joined.isascii():
+                str(joined, "utf-8")  # of what is passed over, msgspec looks at the structure only
+        for field, shape in self._inner.items():
+            shape.check([inner for record in records if isinstance(inner := getattr(record, field), shape.type)])
+
+    def _field(self, name: str, schema: Schema) -> tuple[str, Any]:
+        """Return the field for a property, and its type."""
+        field, kinds = self._fields[name], _kinds(schema)
+        if "object" in kinds and schema.get("properties") and not schema.get("additionalProperties"):
+            shape = self._inner[field] = Shape(schema["properties"])
+            kinds = kinds - {"object"}
+            if kinds <= SCALARS.keys():
+                return field, _union([shape.type, *(SCALARS[kind] for kind in kinds)])
+            raise UnfitError
+        if kinds <= SCALARS.keys():
+            return field, _union([SCALARS[kind] for kind in kinds])
+        self._unread[field] = msgspec.json.Decoder(list[_seen(schema)])  # type: ignore[misc]
+        return field, Raw
+
+
+def _seen(schema: Schema) -> Any:
+    """Return the type that values are held against. They are kept whole, so nothing unknown may be in them."""
+    kinds = _kinds(schema)
+    types = [SEEN[kind] for kind in kinds if kind in SEEN]
+    if "object" in kinds:
+        properties = schema.get("properties", {})
+        fields = [(f"f{number}", _seen(inner) | UnsetType, UNSET) for number, inner in enumerate(properties.values())]
+        names = {f"f{number}": name for number, name in enumerate(properties)}
+        strict = bool(properties) and not schema.get("additionalProperties")
+        types.append(msgspec.defstruct("Seen", fields, rename=names, forbid_unknown_fields=strict, gc=False))
+    if "array" in kinds:
+        inner = schema.get("items")
+        types.append(list[_seen(inner) if inner else Any])  # type: ignore[misc]
+    return _union(types)
+
+
+def _kinds(schema: Schema) -> set[str]:
+    """Return the names of the types that a schema allows, where that is all it says of types."""
+    kinds = schema.get("type")
+    named = {kinds} if isinstance(kinds, str) else set(kinds or ())
+    more = {"anyOf", "oneOf", "allOf", "prefixItems"} & schema.keys()
+    if more or not named or not named <= {*SEEN, "object", "array"}:
+        raise UnfitError
+    return named
+
+
+def _union(types: Sequence[Any]) -> Any:
+    return reduce(operator.or_, types) if types != [None] else None
