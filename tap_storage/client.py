@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import ConfigurationError, FatalAPIError
 
 from tap_storage import failures
 from tap_storage.failures import TransientError
 from tap_storage.redirects import followed
+from tap_storage.throttle import Throttle
+from tap_storage.turns import CourteousAdapter, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from singer_sdk.streams.rest import HTTPRequest
 
     from tap_storage.settings import Connection
-    from tap_storage.throttle import Throttle
     from tap_storage.verdict import Traffic
 
 PAGE_TIMEOUTS = 10
@@ -41,15 +41,14 @@ CHUNK = 1 << 16
 class Response:
     """An answer as it came. date: the server's clock, None where it does not tell."""
 
-    body: bytes | bytearray
+    body: bytes
     date: datetime | None
 
 
 class Client:
     """Asks an API, from several threads, over connections that are kept alive.
 
-    throttle: says when. log: is told of redirects. observe: is told the status and seconds of each answer. traffic: is
-    counted up.
+    log: is told of redirects. observe: is told the status and seconds of each answer. traffic: is counted up.
     Raises ConfigurationError where the environment names a CA bundle that is not there.
     """
 
@@ -57,12 +56,14 @@ class Client:
         self,
         connection: Connection,
         *,
-        throttle: Throttle,
         log: Callable[[str], object],
         observe: Callable[[int, float], object],
         traffic: Traffic,
     ) -> None:
-        self._throttle = throttle
+        self.throttle = Throttle(
+            most=connection.concurrency, rate=connection.requests_per_second, longest=connection.max_backoff
+        )
+        self.turns = Turns()
         self._traffic = traffic
         self._connection = connection
         self._log = log
@@ -70,7 +71,8 @@ class Client:
         self._telling = threading.Lock()
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=connection.concurrency))
+            adapter = CourteousAdapter(self.turns, pool_connections=1, pool_maxsize=connection.concurrency)
+            self._session.mount(scheme, adapter)
         # Resolved once, since requests would look through the environment at every request.
         self._transport = self._session.merge_environment_settings(
             connection.base_url, {}, stream=True, verify=None, cert=None
@@ -81,6 +83,7 @@ class Client:
             msg = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that does not exist: correct or unset it"
             raise ConfigurationError(msg)
         self._redirect_told = False
+        self._last: requests.PreparedRequest | None = None
 
     @property
     def page_timeout(self) -> float:
@@ -94,11 +97,14 @@ class Client:
         any more.
         """
         try:
-            self._throttle.wait()
+            self.throttle.wait()
             begin()
+            self.turns.take()
             return self._get(request)
         except Exception as error:  # noqa: BLE001 (what is not a failure of the request is raised as it is)
             raise self.judge(error, attempt=attempt) from None
+        finally:
+            self.turns.give_up()
 
     def judge(self, error: Exception, *, attempt: int) -> Exception:
         """Return what an exception in this attempt at a page comes to: a TransientError says when to ask again."""
@@ -107,7 +113,7 @@ class Client:
             seconds = self._seconds(attempt) if told.retry_after is None else told.retry_after
             told.again_at = time.monotonic() + self._spread(seconds)
             if told.wants_silence:
-                self._throttle.pause(told.again_at - time.monotonic(), told)
+                self.throttle.pause(told.again_at - time.monotonic(), told)
         return told
 
     def refuse(self, error: TransientError, *, attempt: int) -> None:
@@ -124,7 +130,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of the connections that are not in use."""
-        self._throttle.close()
+        self.throttle.close()
         self._session.close()
 
     def _seconds(self, attempt: int) -> float:
@@ -139,13 +145,14 @@ class Client:
         """Ask for one page, following redirects on the same server."""
         url, own = request.url, request.encode_params()
         for _ in range(MOST_REDIRECTS + 1):
-            prepared = self._session.prepare_request(requests.Request("GET", url, params=own, headers=request.headers))
+            prepared = self._prepare(url, own, request.headers)
             with self._telling:
                 self._traffic.requests += 1
             response = self._session.send(
                 prepared, timeout=self._connection.timeout, allow_redirects=False, **self._transport
             )
-            body = self._receive(response)
+            with self.turns.given_up():
+                body = self._receive(response)
             with self._telling:
                 self._traffic.bytes += len(body)
                 self._observe(response.status_code, response.elapsed.total_seconds())
@@ -161,16 +168,29 @@ class Client:
         msg = "is redirected in circles. Check base_url and path"
         raise FatalAPIError(msg)
 
-    def _receive(self, response: requests.Response) -> bytearray:
+    def _prepare(self, url: str, query: str, headers: dict[str, str]) -> requests.PreparedRequest:
+        """Prepare a request as the session does; like the last one but for its address, since headers do not change."""
+        if self._last is None or self._session.cookies:
+            self._last = self._session.prepare_request(requests.Request("GET", url, params=query, headers=headers))
+            return self._last
+        prepared = self._last.copy()
+        prepared.prepare_url(url, query)
+        return prepared
+
+    def _receive(self, response: requests.Response) -> bytes:
         """Read the body of an answer, up to the largest that is acceptable."""
-        body = bytearray()
-        for chunk in response.iter_content(CHUNK):
-            body += chunk
-            if len(body) > LARGEST_BODY:
+        length = response.headers.get("Content-Length", "")
+        # All at once where it cannot turn out to be larger than it says: in small pieces, it costs twice as much.
+        whole = length.isdecimal() and "Content-Encoding" not in response.headers
+        chunks, size = [], 0
+        for chunk in response.iter_content(max(CHUNK, min(int(length), LARGEST_BODY)) if whole else CHUNK):
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > LARGEST_BODY:
                 response.close()
                 msg = f"has a body of more than {LARGEST_BODY >> 20} MiB: lower limit"
                 raise FatalAPIError(msg)
-        return body
+        return b"".join(chunks)
 
     def _tell_of_redirect(self, url: str) -> None:
         with self._telling:

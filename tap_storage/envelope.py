@@ -36,7 +36,7 @@ class Envelope:
             tree.setdefault(key, Raw)
         self._decoder = exact_decoder(_struct(tree, self._data) if self._data else records)
 
-    def open(self, body: bytes | bytearray | memoryview) -> tuple[Sequence[Any], int | None]:
+    def open(self, body: bytes | memoryview) -> tuple[Sequence[Any], int | None]:
         """Return the records, and the total if it is stated.
 
         Raises msgspec.MsgspecError for an answer of another type, UnfitError for one with a key named like a path.

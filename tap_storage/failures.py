@@ -12,6 +12,7 @@ import ssl
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -120,9 +121,14 @@ def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Ex
 
 def date(response: requests.Response, header: str) -> datetime | None:
     """Return the instant that a header of an answer names, None if it names none."""
+    return _instant(response.headers.get(header, ""))
+
+
+@lru_cache  # all answers of a second have the same
+def _instant(text: str) -> datetime | None:
     try:
-        moment = parsedate_to_datetime(response.headers[header])
-    except (KeyError, TypeError, ValueError, OverflowError):
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from singer_sdk.streams.rest import HTTPRequest
 
     from tap_storage.client import Client, Response
-    from tap_storage.throttle import Throttle
     from tap_storage.verdict import Traffic
 
 T = TypeVar("T")
@@ -42,15 +41,14 @@ class Question(NamedTuple):
 class Fetcher(Generic[T]):
     """Fetches pages, those that are expected ahead of time.
 
-    client, throttle: how they are asked for. request: makes the request for one. read: makes of an answer what is
-    wanted; it may raise UnreadablePageError. concurrency: pages in flight. waiting: is called while there is nothing to
-    do. log: is told of retries. traffic: is counted up.
+    client: asks for them. request: makes the request for one. read: makes of an answer what is wanted; it may raise
+    UnreadablePageError. concurrency: pages in flight. waiting: is called while there is nothing to do. log: is told of
+    retries. traffic: is counted up.
     """
 
     def __init__(  # noqa: PLR0913 (its parts)
         self,
         client: Client,
-        throttle: Throttle,
         *,
         request: Callable[[Question], HTTPRequest],
         read: Callable[[Response], T],
@@ -60,7 +58,6 @@ class Fetcher(Generic[T]):
         traffic: Traffic,
     ) -> None:
         self._client = client
-        self._throttle = throttle
         self._request = request
         self._read = read
         self._waiting = waiting
@@ -72,7 +69,7 @@ class Fetcher(Generic[T]):
     @property
     def depth(self) -> int:
         """How many pages may be in flight now."""
-        return max(1, min(self._throttle.allowed, MOST_BYTES // self._largest))
+        return max(1, min(self._client.throttle.allowed, MOST_BYTES // self._largest))
 
     def expect(self, questions: Sequence[Question]) -> None:
         """Ask for these pages, and forget others that were asked for."""
@@ -94,7 +91,7 @@ class Fetcher(Generic[T]):
                 self._pause_after(error, asked.attempt, what)
                 asked = self._ahead.ask(question, attempt=asked.attempt + 1)
             else:
-                self._throttle.relax()
+                self._client.throttle.relax()
                 early = self._ahead.is_early(asked)
                 self._ahead.count()
                 return page, early
@@ -103,6 +100,7 @@ class Fetcher(Generic[T]):
         """Ask for nothing any more."""
         self._client.close()
         self._ahead.close()
+        self._client.turns.give_up()
 
     def _ask(self, asked: Asked[Question, Response]) -> Response:
         return self._client.ask(self._request(asked.question), attempt=asked.attempt, begin=asked.begin)
@@ -119,7 +117,8 @@ class Fetcher(Generic[T]):
     def _wait_for(self, asked: Asked[Question, Response]) -> Response:
         while True:
             try:
-                return asked.answer(MOMENT_S)
+                with self._client.turns.given_up():
+                    return asked.answer(MOMENT_S)
             except FutureTimeoutError as error:
                 if asked.age > self._client.page_timeout and not asked.done:
                     # Timeouts of sockets begin anew with each byte: a trickle of them would hold the run up for ever.
@@ -138,7 +137,8 @@ class Fetcher(Generic[T]):
         seconds = max(0.0, end - time.monotonic())
         self._log(f"{what} {error}: asking again in {seconds:.1f} s")
         while (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, MOMENT_S))
+            with self._client.turns.given_up():
+                time.sleep(min(left, MOMENT_S))
             self._waiting()
         self._traffic.retries += 1
         self._traffic.seconds_waited += seconds

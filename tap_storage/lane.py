@@ -20,8 +20,8 @@ from tap_storage.shape import Shape, UnfitError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-AT_ONCE = 1000
-"""Records that are encoded at once."""
+AT_ONCE = 250
+"""Records that are encoded at once: memory for larger pieces would come from the system each time, page by page."""
 ENCODER = msgspec.json.Encoder()
 
 
@@ -77,7 +77,7 @@ class Lane:
         self._shape = Shape(properties, required=primary_keys, read=[replication_key] if replication_key else [])
         self._envelope = Envelope(list[self._shape.type], data_selector, total_path)  # type: ignore[name-defined]
 
-    def read(self, body: bytes | bytearray) -> LanePage | None:
+    def read(self, body: bytes) -> LanePage | None:
         """Return the page in the body of an answer, None where the other path has to find out what is in it."""
         text: Any = without_bom(body)
         try:

@@ -52,7 +52,7 @@ class Page:
 REFUSED_PAGE = Page([], None, refused=True)
 
 
-def decode(body: bytes | bytearray) -> Any:
+def decode(body: bytes) -> Any:
     """Decode JSON exactly: integers of any size, and other numbers as decimals with every digit.
 
     Raises UnreadablePageError, which never quotes the body.
@@ -68,12 +68,12 @@ def decode(body: bytes | bytearray) -> Any:
     raise UnreadablePageError(msg) from None
 
 
-def without_bom(body: bytes | bytearray) -> bytes | bytearray | memoryview:
+def without_bom(body: bytes) -> bytes | memoryview:
     """Return a text in UTF-8 without the mark that it may begin with."""
     return memoryview(body)[len(BOM) :] if body.startswith(BOM) else body
 
 
-def read_page(body: bytes | bytearray, *, data_selector: str, total_path: str) -> Page:
+def read_page(body: bytes, *, data_selector: str, total_path: str) -> Page:
     """Find the records and the total in the body of an answer.
 
     data_selector: JSONPath of the list of records. total_path: JSONPath of the record count, or "" for none.

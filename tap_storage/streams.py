@@ -25,7 +25,6 @@ from tap_storage.progress import name
 from tap_storage.records import REFUSED_PAGE, Page, read_page
 from tap_storage.seek import Sample
 from tap_storage.settings import Connection, Replication, Resource
-from tap_storage.throttle import Throttle
 from tap_storage.walk import Walk, WalkError
 
 if TYPE_CHECKING:
@@ -129,15 +128,9 @@ class StorageDataStream(IncrementalStream):
         with self.get_http_request_counter() as requests_made:
             connection, traffic = self.connection, self.verdict.traffic
             log = partial(self.log, level=logging.WARNING)
-            throttle = Throttle(
-                most=connection.concurrency, rate=connection.requests_per_second, longest=connection.max_backoff
-            )
-            client = Client(
-                connection, throttle=throttle, log=log, observe=partial(self._observe, requests_made), traffic=traffic
-            )
+            client = Client(connection, log=log, observe=partial(self._observe, requests_made), traffic=traffic)
             self._fetcher = Fetcher(
                 client,
-                throttle,
                 request=self._request_for,
                 read=self._read_page,
                 concurrency=connection.concurrency,

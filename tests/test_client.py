@@ -11,7 +11,6 @@ from singer_sdk.streams.rest import HTTPRequest
 from tap_storage import client
 from tap_storage.client import Client
 from tap_storage.settings import Connection
-from tap_storage.throttle import Throttle
 from tap_storage.verdict import Traffic
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(api: FakeAPI, monkeypat
         retry_statuses=[],
         concurrency=1,
     )
-    throttle = Throttle(most=1, rate=None, longest=0)
-    reader = Client(connection, throttle=throttle, log=print, observe=lambda *_: None, traffic=Traffic())
+    reader = Client(connection, log=print, observe=lambda *_: None, traffic=Traffic())
     request = HTTPRequest(f"{api.url}/v1/resource", params={"api_key": api.api_key})
     with pytest.raises(FatalAPIError, match=r"^has a body of more than 1 MiB: lower limit$"):
         reader.ask(request, attempt=1, begin=lambda: None)

@@ -249,7 +249,7 @@ class Ground:
         overlap = self.overlap
         new = self.unknown(answer, overlap) if self._unique else range(overlap, len(answer.keys))
         if len(answer.keys) > overlap:
-            self.trail.append(answer.keys[overlap:])
+            self.trail.append(answer.keys[overlap:], new=len(new) == len(answer.keys) - overlap and self._unique)
         self._remember([*self._tail, *answer.keys[overlap:]])
         self._disorders = 0
         return new

@@ -34,12 +34,15 @@ class Trail:
         """Tell whether any of these is remembered."""
         return not self._keys.keys().isdisjoint(keys)
 
-    def append(self, keys: Sequence[Hashable]) -> None:
-        """Add the keys, at least one, that follow the frontier; the last becomes it."""
+    def append(self, keys: Sequence[Hashable], *, new: bool = False) -> None:
+        """Add the keys, at least one, that follow the frontier; the last becomes it.
+
+        new: whether it is known that none of them is remembered.
+        """
         if self._keys and not self.at_its_end:
             self.weave(keys, start=self.place(self.frontier) + 1)
             return
-        if self.holds_any(keys):
+        if not new and self.holds_any(keys):
             for key in keys:
                 self._keys.pop(key, None)  # a record that moved to the end is remembered there
         self._keys.update(dict.fromkeys(keys))
