@@ -16,7 +16,13 @@ def test_a_turn_is_one_threads_until_it_waits() -> None:
     turns.take()
     turns.take()
     taken = []
-    other = threading.Thread(target=lambda: (turns.take(), taken.append(time.monotonic()), turns.give_up()))
+
+    def take() -> None:
+        turns.take()
+        taken.append(threading.get_ident())
+        turns.give_up()
+
+    other = threading.Thread(target=take)
     other.start()
     with turns.given_up():
         other.join(PATIENCE_S)
