@@ -112,20 +112,18 @@ def read(case: Case, *, patience: int = 5000) -> Outcome:
     outcome = Outcome(server)
     chance = random.Random(case.seed)
     walk = Walk(limit=case.limit, overlap=case.overlap, note=outcome.notes.append)
-    fetched: dict[int, tuple[list[int], int | None, bool]] = {}
+    fetched: dict[int, tuple[list[int], int | None, int]] = {}
     while not walk.finished:
         if server.answers > patience:
             raise EndlessError
-        if not walk.stride:
-            fetched.clear()
-        if walk.offset not in fetched:
-            wanted = [walk.offset + walk.stride * each for each in range(case.depth if walk.stride else 1)]
-            missing = [offset for offset in wanted if offset not in fetched]
-            chance.shuffle(missing)
-            for offset in missing:
-                fetched[offset] = (*server.get(offset), offset != walk.offset)
-        page, total, early = fetched.pop(walk.offset)
-        outcome.emitted += [page[place] for place in walk.take(page, total, early=early)]
+        wanted = list(walk.upcoming(case.depth))
+        fetched = {offset: fetched[offset] for offset in wanted if offset in fetched}
+        missing = [offset for offset in wanted or [walk.offset] if offset not in fetched]
+        chance.shuffle(missing)
+        for offset in missing:
+            fetched[offset] = (*server.get(offset), outcome.taken)
+        page, total, after = fetched.pop(walk.offset)
+        outcome.emitted += [page[place] for place in walk.take(page, total, early=after < outcome.taken)]
         outcome.taken += 1
         outcome.remembered = max(outcome.remembered, walk.remembered)
     return outcome
