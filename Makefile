@@ -8,6 +8,7 @@ help:
 	@echo "make setup    install the tap, its tools, and Meltano's plugins"
 	@echo "make demo     copy a fake storage API into PostgreSQL with Meltano"
 	@echo "make test     check style and types, run the tests with coverage"
+	@echo "make bench    measure the tap beside its peers (40 minutes; OPTIONS=--quick: one)"
 	@echo "make format   correct the style"
 	@echo "make clean    remove what the others have made"
 
@@ -34,6 +35,11 @@ demo: setup
 	@echo "==> Running the demo"
 	$(RUN) python -m demo.run
 
+.PHONY: bench
+bench: packages
+	@echo "==> Measuring the tap beside its peers"
+	$(RUN) python -m benchmarks $(OPTIONS)
+
 .PHONY: test
 test: setup
 	@echo "==> Checking style and types"
@@ -55,5 +61,5 @@ format: packages
 .PHONY: clean
 clean:
 	@echo "==> Removing environments, caches and output"
-	rm -rf .uv .venv .meltano .demo output dist .coverage* .hypothesis .*_cache
+	rm -rf .uv .venv .meltano .demo .bench output dist .coverage* .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

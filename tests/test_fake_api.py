@@ -277,6 +277,23 @@ def test_a_nested_list_and_a_nested_total_share_their_parent(api: FakeAPI) -> No
     assert set(ask(api).json["meta"]) == {"records", "total"}
 
 
+@pytest.mark.parametrize(("shape", "fields", "nested"), [("mixed", 10, None), ("flat", 9, 0), ("wide", 30, 21)])
+def test_records_are_small_or_large_as_told(api: FakeAPI, shape: str, fields: int, nested: int | None) -> None:
+    """A benchmark of one kind of record says little of another."""
+    api.behave(shape=shape)
+    page = ask(api).json["data"]
+    assert [record["id"] for record in page] == ids(1, 100)
+    if nested is None:
+        assert {len(record) for record in page} == {fields}
+    else:
+        assert {(leaves(record), leaves(record.get("metadata", {}))) for record in page} == {(fields, nested)}
+
+
+def leaves(value: dict[str, Any]) -> int:
+    """Count the fields that hold no object, at any depth."""
+    return sum(leaves(each) if isinstance(each, dict) else 1 for each in value.values())
+
+
 def test_the_order_is_as_told_or_as_the_request_asks(api: FakeAPI) -> None:
     """Sorting is what keeps a walk stable, or does not."""
     api.delete(["obj-0000002"])
@@ -316,6 +333,17 @@ def test_filters_keep_creation_from_start_to_before_end(api: FakeAPI, start: str
     """`start_param` and `end_param` need an API that heeds them."""
     page = ask(api, created_from=start, created_to=end)
     assert (page.ids, page.json["total"]) == (ids(7, 12), 6)
+
+
+def test_filters_find_the_same_records_after_a_change(api: FakeAPI) -> None:
+    """Where records come and go they are looked for one by one, else by halves."""
+    bounds = {"created_from": "2020-01-01T00:01:00Z", "created_to": "2020-01-01T00:02:00Z"}
+    made = ask(api, **bounds).ids
+    api.delete(["obj-0000250"])
+    assert ask(api, **bounds).ids == made == ids(7, 12)
+    api.reset()
+    assert ask(api, created_from="2021-01-01").ids == ask(api, created_to="2019-01-01").ids == []
+    assert ask(api, created_from="2019-01-01", created_to="2021-01-01").json["total"] == RECORDS - 1
 
 
 def test_filters_can_have_other_names_or_be_exclusive_or_coarse(api: FakeAPI) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from demo.fake_api.faults import Fault  # noqa: TC001 - likewise
+from demo.fake_api.records import Shape  # noqa: TC001 - likewise
 from demo.fake_api.schedule import due, one_of
 from demo.fake_api.shapes import Duration, Positive  # noqa: TC001 - likewise
 
@@ -119,6 +120,8 @@ class Behaviour:
     """Ids of made records: "obj-0000001", or 1."""
     cap: Positive | None = None
     """The most records in a page, whatever was asked for."""
+    shape: Shape = "mixed"
+    """What made records hold: ten fields; nine flat ones; or thirty, most in nested objects."""
     latency_ms: Duration = 0
     """How long each answer takes, in milliseconds."""
     jitter_ms: Duration = 0

@@ -37,14 +37,18 @@ class Window(NamedTuple):
 
     def admits(self, moment: float | None) -> bool:
         """Tell whether the moment lies within; one that is not known never does."""
-        if moment is None:
-            return False
-        moment = self._rounded(moment)
-        if self.start is not None:
-            start = self._rounded(self.start)
-            if moment < start or (self.exclusive and moment == start):
-                return False
-        return self.end is None or moment < self._rounded(self.end)
+        return moment is not None and self.begun(moment) and not self.over(moment)
+
+    def begun(self, moment: float) -> bool:
+        """Tell whether the moment is not before the window."""
+        if self.start is None:
+            return True
+        moment, start = self._rounded(moment), self._rounded(self.start)
+        return moment > start if self.exclusive else moment >= start
+
+    def over(self, moment: float) -> bool:
+        """Tell whether the moment is behind the window."""
+        return self.end is not None and self._rounded(moment) >= self._rounded(self.end)
 
     def _rounded(self, moment: float) -> float:
         if not self.resolution_s:

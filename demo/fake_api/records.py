@@ -11,7 +11,14 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from math import ceil
 from random import Random
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Shape = Literal["mixed", "flat", "wide"]
+"""How much a record holds: ten fields, of which `metadata` may be an object; nine, none of
+them an object; or thirty, of which `metadata` holds twenty-one in nested objects."""
 
 CHUNK = 1000
 """Records made at a time."""
@@ -70,12 +77,12 @@ class Variant(NamedTuple):
 class RecordMaker:
     """Makes the records of a seed; id_type: "string" or "integer"."""
 
-    def __init__(self, seed: int, id_type: str) -> None:
+    def __init__(self, seed: int, id_type: str, shape: Shape = "mixed") -> None:
         self._integer_ids = id_type == "integer"
         self._salt = Random(seed).getrandbits(64)
         rng = Random(seed)
         identifier = "%d" if self._integer_ids else '"obj-%07d"'
-        self._variants = [_variant(rng, identifier) for _ in range(VARIANTS)]
+        self._variants = [_variant(rng, identifier, METADATA[shape]) for _ in range(VARIANTS)]
         self.chunk = lru_cache(CHUNKS_KEPT)(self._make_chunk)
 
     def prepare(self, records: int) -> None:
@@ -116,9 +123,9 @@ class RecordMaker:
 
 
 @lru_cache(2)
-def record_maker(seed: int, id_type: str) -> RecordMaker:
+def record_maker(seed: int, id_type: str, shape: Shape) -> RecordMaker:
     """Return the maker of this kind of records, which keeps what it made."""
-    return RecordMaker(seed, id_type)
+    return RecordMaker(seed, id_type, shape)
 
 
 def created(number: int) -> int:
@@ -134,7 +141,7 @@ def _moments(day: int) -> list[bytes]:
     return [f'"{moment.isoformat()}Z"'.encode() for moment in steps]
 
 
-def _variant(rng: Random, identifier: str) -> Variant:
+def _variant(rng: Random, identifier: str, metadata: Callable[[Random], str]) -> Variant:
     content_type, ending = rng.choice(list(CONTENT_TYPES.items()))
     name = rng.choice(NAMES)
     size = rng.choice([None, 0, rng.randrange(1, 10**6), rng.randrange(1, 10**6), rng.getrandbits(40)])
@@ -146,21 +153,65 @@ def _variant(rng: Random, identifier: str) -> Variant:
         + json.dumps(size)
         + f',"content_type":"{content_type}","checksum":"%016x"'
         + f',"path":"/bucket-{rng.randrange(8)}/%08d.{ending}","is_public":{public}'
-        + f',"metadata":{_escaped(_metadata(rng))}}}'
+        + _escaped(metadata(rng))
+        + "}"
     )
     updated_after = rng.randrange(LATEST_UPDATE) if rng.random() < 2 / 3 else None
     return Variant(template.encode(), updated_after)
 
 
-def _metadata(rng: Random) -> str:
-    """Return JSON text, because a decimal keeps its digits only there."""
+def _mixed(rng: Random) -> str:
+    """Return a member of a JSON object as text, because a decimal keeps its digits only there."""
     full = (
         f'{{"owner":{{"team":"team-{rng.randrange(20)}","contact":null}}'
         f',"tags":{json.dumps(rng.sample(["hot", "cold", "größe", "a/b"], k=2))}'
         f',"ratio":{rng.randrange(100)}.{rng.randrange(100):02d}}}'
     )
-    return rng.choice([full, full, full, "null", "{}"])
+    return ',"metadata":' + rng.choice([full, full, full, "null", "{}"])
+
+
+def _flat(_: Random) -> str:
+    return ""
+
+
+def _wide(rng: Random) -> str:
+    metadata = {
+        "owner": {
+            "id": rng.randrange(10**6),
+            "team": f"team-{rng.randrange(20)}",
+            "email": f"owner{rng.randrange(500)}@example.com",
+            "region": rng.choice(["eu-west", "us-east", None]),
+        },
+        "retention": {
+            "policy": rng.choice(["keep", "archive", "delete"]),
+            "days": rng.randrange(3650),
+            "until": f"20{rng.randrange(30, 60)}-01-01T00:00:00Z",
+            "locked": rng.random() < 1 / 2,
+        },
+        "digests": {
+            "md5": f"{rng.getrandbits(128):032x}",
+            "sha1": f"{rng.getrandbits(160):040x}",
+            "crc32": rng.getrandbits(32),
+        },
+        "image": {
+            "width": rng.randrange(10**4),
+            "height": rng.randrange(10**4),
+            "dpi": rng.choice([72, 300, None]),
+            "colours": rng.choice(["RGB", "CMYK"]),
+        },
+        "origin": {
+            "system": rng.choice(["scanner", "Büro", "写真"]),
+            "batch": rng.randrange(10**5),
+            "host": {"name": f"host-{rng.randrange(64)}", "address": f"10.0.0.{rng.randrange(256)}"},
+        },
+        "tags": rng.sample(["hot", "cold", "größe", "a/b"], k=2),
+        "ratio": rng.randrange(10**4) / 100,
+    }
+    return ',"metadata":' + json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
 
 
 def _escaped(text: str) -> str:
     return text.replace("%", "%%")
+
+
+METADATA: dict[Shape, Callable[[Random], str]] = {"mixed": _mixed, "flat": _flat, "wide": _wide}

@@ -135,7 +135,7 @@ class Service:
         return Collection(maker, records)
 
     def _maker(self, behaviour: Behaviour) -> RecordMaker:
-        return record_maker(self._seed, behaviour.id_type)
+        return record_maker(self._seed, behaviour.id_type, behaviour.shape)
 
     def _answer_due(self, request: Request) -> Answer:
         behaviour = self.behaviour
