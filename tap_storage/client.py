@@ -183,7 +183,7 @@ class Client:
         # All at once where it cannot turn out to be larger than it says: in small pieces, it costs twice as much.
         whole = length.isdecimal() and "Content-Encoding" not in response.headers
         chunks, size = [], 0
-        for chunk in response.iter_content(max(CHUNK, min(int(length), LARGEST_BODY)) if whole else CHUNK):
+        for chunk in response.iter_content(min(int(length), LARGEST_BODY) or CHUNK if whole else CHUNK):
             chunks.append(chunk)
             size += len(chunk)
             if size > LARGEST_BODY:
