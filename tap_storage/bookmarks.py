@@ -93,6 +93,11 @@ class Window(Generic[C]):
         return self.end is not None and value >= self.end
 
     @property
+    def bounded(self) -> bool:
+        """Whether any value lies outside."""
+        return self.start is not None or self.end is not None
+
+    @property
     def empty(self) -> bool:
         """Whether it holds nothing."""
         return self.start is not None and self.end is not None and self.start >= self.end

@@ -28,6 +28,8 @@ ENCODER = msgspec.json.Encoder()
 class LanePage(Page):
     """A page whose records are of one shape; they are decoded again where they are wanted as dictionaries."""
 
+    loose = False
+
     def __init__(self, records: Sequence[Any], total: int | None, shape: Shape, decode: Callable[[], Page]) -> None:
         super().__init__([], total)
         self._shaped = records

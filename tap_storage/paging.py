@@ -134,9 +134,9 @@ def identify(page: Page, primary_keys: Sequence[str], *, offset: int) -> list[Ha
     """
     if not primary_keys:
         return [_digest(record) for record in page.records]
-    columns = [_hashable(page.column(name)) for name in primary_keys]
+    columns = [_hashable(page.column(name)) if page.loose else page.column(name) for name in primary_keys]
     for name, column in zip(primary_keys, columns, strict=True):
-        if None in column:
+        if page.loose and None in column:
             place = column.index(None)
             msg = (
                 f"has a record without its primary key {name}, number {place + 1} on the page, at offset "

@@ -31,6 +31,9 @@ class Page:
     total: the collection's size as the server states it, None where it states none. refused: it is an error status.
     """
 
+    loose = True
+    """Whether primary keys may be missing, or be of any type."""
+
     def __init__(self, records: list[dict[str, Any]], total: int | None, *, refused: bool = False) -> None:
         self._records = records
         self.total = total

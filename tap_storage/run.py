@@ -65,7 +65,7 @@ class Run:
             if self._key:
                 self._tell_of_unreadable(page, next(place for place in places if values[place] is None))
             known = [value for value in known if value is not None]
-        if known and not (self.window.holds(min(known)) and self.window.holds(max(known))):
+        if known and self.window.bounded and not (self.window.holds(min(known)) and self.window.holds(max(known))):
             places = [place for place in places if self.window.holds(values[place])]
             known = [value for value in known if self.window.holds(value)]
         self.progress.records += len(places)

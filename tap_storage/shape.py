@@ -37,6 +37,7 @@ class Shape:
     """
 
     def __init__(self, properties: Schema, *, required: Collection[str] = (), read: Collection[str] = ()) -> None:
+        self._required = required
         self._fields = {name: f"f{number}" for number, name in enumerate(properties)}
         self._inner: dict[str, Shape] = {}
         self._unread: dict[str, msgspec.json.Decoder[Any]] = {}
@@ -55,6 +56,8 @@ class Shape:
     def column(self, records: Sequence[Any], name: str) -> list[Any]:
         """Return a property of each record, None where it is not there."""
         values = list(map(operator.attrgetter(self._fields[name]), records))
+        if name in self._required:
+            return values
         return [None if value is UNSET else value for value in values] if UNSET in values else values
 
     def check(self, records: Sequence[Any]) -> None:
@@ -71,6 +74,8 @@ class Shape:
     def _field(self, name: str, schema: Schema) -> tuple[str, Any]:
         """Return the field for a property, and its type."""
         field, kinds = self._fields[name], _kinds(schema)
+        if name in self._required:
+            kinds = kinds - {"null"}
         if "object" in kinds and schema.get("properties") and not schema.get("additionalProperties"):
             shape = self._inner[field] = Shape(schema["properties"])
             kinds = kinds - {"object"}

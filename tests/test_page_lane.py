@@ -95,7 +95,7 @@ def cases(draw: st.DrawFn) -> tuple[dict[str, Any], list[str], str]:
     """Draw a schema, the names of properties that are not selected, and a page."""
     properties = draw(st.dictionaries(st.sampled_from(["a", "b", "c d", "é", "class"]), schemas(), max_size=4))
     properties = {
-        "id": {"type": ["string", "integer"]},
+        "id": {"type": draw(st.sampled_from([["string", "integer"], ["null", "string", "integer"]]))},
         "created_at": {"type": ["string", "null"], "format": "date-time"},
         **properties,
     }
@@ -203,6 +203,19 @@ def test_what_the_lane_does_not_do_is_left_to_the_sdk(tap: Tap, api: FakeAPI, wh
     assert (run.status, len(run.ids), run.verdict["page_lane"]) == (0, 250, 0.0)
     if why == "a stream map":
         assert [record["new"] for record in run.records] == run.ids
+
+
+@pytest.mark.parametrize("broken", [{"id": None}, {"name": "no key"}], ids=json.dumps)
+def test_a_record_without_its_primary_key_is_an_error_where_the_lane_is_taken(
+    tap: Tap, api: FakeAPI, broken: dict[str, Any]
+) -> None:
+    """It would be written without a key, where the schema allows for null."""
+    api.replace(json.dumps([*api.records()[:3], broken]))
+    catalog = tap.discover(config(api))
+    catalog["streams"][0]["schema"]["properties"]["id"]["type"] = ["null", "string"]
+    run = tap(config(api), catalog=catalog)
+    assert (run.status, run.ids) == (1, [])
+    assert "primary key id, number 4 on the page" in run.errors[0]
 
 
 def test_a_page_that_does_not_fit_is_left_to_the_sdk(tap: Tap, api: FakeAPI) -> None:
