@@ -43,7 +43,7 @@ WAITING = (*READERS, TAP_STORAGE_16)
 CELLS = (
     Cell("instant-1000-flat", "flat", 0, 1000, 500_000, READERS),
     Cell("instant-100-flat", "flat", 0, 100, 500_000, READERS),
-    Cell("20ms-100-flat", "flat", 20, 100, 150_000, WAITING),
+    Cell("20ms-100-flat", "flat", 20, 100, 100_000, WAITING),
     Cell("20ms-1000-flat", "flat", 20, 1000, 100_000, WAITING),
     Cell("instant-1000-wide", "wide", 0, 1000, 100_000, READERS),
     Cell("instant-100-wide", "wide", 0, 100, 100_000, READERS),

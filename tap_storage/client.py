@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from singer_sdk.exceptions import ConfigurationError, FatalAPIError
 
 from tap_storage import failures
 from tap_storage.failures import TransientError
 from tap_storage.redirects import followed
 from tap_storage.throttle import Throttle
-from tap_storage.turns import CourteousAdapter, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +63,6 @@ class Client:
         self.throttle = Throttle(
             most=connection.concurrency, rate=connection.requests_per_second, longest=connection.max_backoff
         )
-        self.turns = Turns()
         self._traffic = traffic
         self._connection = connection
         self._log = log
@@ -71,8 +70,7 @@ class Client:
         self._telling = threading.Lock()
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
-            adapter = CourteousAdapter(self.turns, pool_connections=1, pool_maxsize=connection.concurrency)
-            self._session.mount(scheme, adapter)
+            self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=connection.concurrency))
         # Resolved once, since requests would look through the environment at every request.
         self._transport = self._session.merge_environment_settings(
             connection.base_url, {}, stream=True, verify=None, cert=None
@@ -99,12 +97,9 @@ class Client:
         try:
             self.throttle.wait()
             begin()
-            self.turns.take()
             return self._get(request)
         except Exception as error:  # noqa: BLE001 (what is not a failure of the request is raised as it is)
             raise self.judge(error, attempt=attempt) from None
-        finally:
-            self.turns.give_up()
 
     def judge(self, error: Exception, *, attempt: int) -> Exception:
         """Return what an exception in this attempt at a page comes to: a TransientError says when to ask again."""
@@ -151,8 +146,7 @@ class Client:
             response = self._session.send(
                 prepared, timeout=self._connection.timeout, allow_redirects=False, **self._transport
             )
-            with self.turns.given_up():
-                body = self._receive(response)
+            body = self._receive(response)
             with self._telling:
                 self._traffic.bytes += len(body)
                 self._observe(response.status_code, response.elapsed.total_seconds())

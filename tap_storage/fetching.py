@@ -100,7 +100,6 @@ class Fetcher(Generic[T]):
         """Ask for nothing any more."""
         self._client.close()
         self._ahead.close()
-        self._client.turns.give_up()
 
     def _ask(self, asked: Asked[Question, Response]) -> Response:
         return self._client.ask(self._request(asked.question), attempt=asked.attempt, begin=asked.begin)
@@ -117,8 +116,7 @@ class Fetcher(Generic[T]):
     def _wait_for(self, asked: Asked[Question, Response]) -> Response:
         while True:
             try:
-                with self._client.turns.given_up():
-                    return asked.answer(MOMENT_S)
+                return asked.answer(MOMENT_S)
             except FutureTimeoutError as error:
                 if asked.age > self._client.page_timeout and not asked.done:
                     # Timeouts of sockets begin anew with each byte: a trickle of them would hold the run up for ever.
@@ -137,8 +135,7 @@ class Fetcher(Generic[T]):
         seconds = max(0.0, end - time.monotonic())
         self._log(f"{what} {error}: asking again in {seconds:.1f} s")
         while (left := end - time.monotonic()) > 0:
-            with self._client.turns.given_up():
-                time.sleep(min(left, MOMENT_S))
+            time.sleep(min(left, MOMENT_S))
             self._waiting()
         self._traffic.retries += 1
         self._traffic.seconds_waited += seconds
