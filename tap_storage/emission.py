@@ -16,6 +16,7 @@ from singer_sdk.mapper import SameRecordTransform
 
 from tap_storage.interruption import heed_signal
 from tap_storage.lane import Lane, LanePage
+from tap_storage.output import write_whole
 from tap_storage.shape import UnfitError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Emission:
             return
         for lines in page.lines(places, *_surroundings(self._stream, self._version)):
             heed_signal()
-            sys.stdout.buffer.write(lines)
+            write_whole(lines)
         sys.stdout.flush()
 
 

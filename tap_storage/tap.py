@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk import typing as th
-from singer_sdk.contrib.msgspec import MsgSpecWriter
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
@@ -15,6 +14,7 @@ from typing_extensions import override
 from tap_storage import settings, validation
 from tap_storage.command import StorageCommand
 from tap_storage.interruption import interrupt
+from tap_storage.output import WholeLineWriter
 from tap_storage.redaction import conceal
 from tap_storage.streams import StorageDataStream
 
@@ -319,7 +319,7 @@ class TapStorage(Tap):
     """Singer tap that copies a storage API's collection, read over offset pages."""
 
     name = "tap-storage"
-    message_writer_class: type[GenericSingerWriter[Any, Any]] = MsgSpecWriter
+    message_writer_class: type[GenericSingerWriter[Any, Any]] = WholeLineWriter
     config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(*CONNECTION, *RESOURCE).to_dict()
     capabilities: ClassVar[list[CapabilitiesEnum]] = [
         TapCapabilities.CATALOG,

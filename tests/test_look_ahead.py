@@ -236,10 +236,12 @@ def test_the_rate_holds_over_all_workers(tap: Tap, api: FakeAPI) -> None:
     assert most_within(api, 0.5) <= 0.5 * 20 + 1
 
 
+@pytest.mark.parametrize("buffered", [True, False])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_run_with_requests_in_flight(tmp_path: Path, api: FakeAPI, number: int) -> None:
-    """A scheduler would lose patience, and kill."""
-    api.behave(latency_ms=0, faults=[{"from": 4, "kind": "unanswered"}])
+def test_a_signal_ends_the_run_with_requests_in_flight(
+    tmp_path: Path, api: FakeAPI, number: int, *, buffered: bool
+) -> None:
+    """A scheduler would lose patience, and kill; or a line be torn that is being written, as nobody reads."""
     config = tmp_path / "config.json"
     config.write_text(json.dumps(settings(api, concurrency=8)), encoding="utf-8")
     api.reset(records=3000)
@@ -248,7 +250,7 @@ def test_a_signal_ends_the_run_with_requests_in_flight(tmp_path: Path, api: Fake
         [BIN / "tap-storage", "--config", config],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=environment(),
+        env=environment(PYTHONUNBUFFERED="" if buffered else "1"),
         encoding="utf-8",
     )
     while len(api.requests()) < 4:
@@ -258,7 +260,11 @@ def test_a_signal_ends_the_run_with_requests_in_flight(tmp_path: Path, api: Fake
     told = time.monotonic()
     output, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, time.monotonic() - told < 2) == (128 + number, True)
-    assert [json.loads(line)["type"] for line in output.split("\n") if line][-1] == "STATE"
+    messages = [json.loads(line) for line in output.split("\n") if line]
+    assert messages[-1]["type"] == "STATE"
+    emitted = [message["record"]["id"] for message in messages if message["type"] == "RECORD"]
+    assert emitted == expected_ids(api)[: len(emitted)]
+    assert messages[-1]["value"]["bookmarks"]["storage_data"]["walk"]["records"] == len(emitted)
 
 
 def test_a_destination_that_goes_away_ends_the_run_with_requests_in_flight(tmp_path: Path, api: FakeAPI) -> None:

@@ -117,13 +117,14 @@ class Pipe:
         self.buffer = self
         self._left = messages
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: memoryview) -> int:
         """Take messages, or end the process."""
         for line in bytes(lines).splitlines():
             if not self._left:
                 raise Killed
             self._left -= 1
             self.messages.append(json.loads(line))
+        return len(lines)
 
     def flush(self) -> None:
         """Do nothing."""
