@@ -79,6 +79,6 @@ class BatchFiles:
                 shutil.copyfileobj(content, stored, 1 << 20)
             return storage.get_url(name)
         except (OSError, ImportError, ValueError) as error:
-            cause = (error.strerror or "error") if isinstance(error, OSError) else type(error).__name__
+            cause = (isinstance(error, OSError) and error.strerror) or type(error).__name__
             msg = f"The files of batch_config cannot be written ({cause}): check storage.root, and storage.params"
             raise FatalSyncError(msg) from None

@@ -59,7 +59,7 @@ def _read_instants(values: Sequence[Any]) -> Sequence[datetime | None] | None:
     """Return what `parse_instant` makes of many values, at once; None where it takes more to read them."""
     try:
         texts = '","'.join(values)
-        if TOO_FINE.search(texts):
+        if "\\" in texts or TOO_FINE.search(texts):
             return None
         moments = _moments().decode(f'["{texts}"]')
         read = [moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc) for moment in moments]

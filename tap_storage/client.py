@@ -84,20 +84,26 @@ class Client:
         self._last: requests.PreparedRequest | None = None
 
     @property
+    def timeout(self) -> float:
+        """Seconds that pass between two bytes at most."""
+        return self._connection.timeout
+
+    @property
     def page_timeout(self) -> float:
         """Seconds that a whole page may take."""
         return PAGE_TIMEOUTS * self._connection.timeout
 
-    def ask(self, request: HTTPRequest, *, attempt: int, begin: Callable[[], object]) -> Response:
-        """Ask once, when the throttle lets it. attempt: 1 for the first. begin: is called when the request is sent.
+    def ask(
+        self, request: HTTPRequest, *, attempt: int, begin: Callable[[], object], expect: Callable[[int], object]
+    ) -> Response:
+        """Ask once, when the throttle lets it.
 
+        attempt: 1 for the first. begin: is called when the request is sent. expect: is told how many bytes come next.
         Raises TransientError, with the wait that it asks for, or FatalAPIError; ClosedError when nothing is to be asked
         any more.
         """
         try:
-            self.throttle.wait()
-            begin()
-            return self._get(request)
+            return self._get(request, begin, expect)
         except Exception as error:  # noqa: BLE001 (what is not a failure of the request is raised as it is)
             raise self.judge(error, attempt=attempt) from None
 
@@ -136,17 +142,19 @@ class Client:
         jitter = random.random() * min(seconds, 1)
         return max(seconds, min(seconds + jitter, self._connection.max_backoff))
 
-    def _get(self, request: HTTPRequest) -> Response:
+    def _get(self, request: HTTPRequest, begin: Callable[[], object], expect: Callable[[int], object]) -> Response:
         """Ask for one page, following redirects on the same server."""
         url, own = request.url, request.encode_params()
         for _ in range(MOST_REDIRECTS + 1):
             prepared = self._prepare(url, own, request.headers)
+            self.throttle.wait()
+            begin()
             with self._telling:
                 self._traffic.requests += 1
             response = self._session.send(
                 prepared, timeout=self._connection.timeout, allow_redirects=False, **self._transport
             )
-            body = self._receive(response)
+            body = self._receive(response, expect)
             with self._telling:
                 self._traffic.bytes += len(body)
                 self._observe(response.status_code, response.elapsed.total_seconds())
@@ -164,22 +172,28 @@ class Client:
 
     def _prepare(self, url: str, query: str, headers: dict[str, str]) -> requests.PreparedRequest:
         """Prepare a request as the session does; like the last one but for its address, since headers do not change."""
-        if self._last is None or self._session.cookies:
-            self._last = self._session.prepare_request(requests.Request("GET", url, params=query, headers=headers))
-            return self._last
-        prepared = self._last.copy()
+        last = self._last
+        if last is None or self._session.cookies:
+            prepared = self._session.prepare_request(requests.Request("GET", url, params=query, headers=headers))
+            self._last = None if self._session.cookies else prepared
+            return prepared
+        prepared = last.copy()
         prepared.prepare_url(url, query)
         return prepared
 
-    def _receive(self, response: requests.Response) -> bytes:
+    def _receive(self, response: requests.Response, expect: Callable[[int], object]) -> bytes:
         """Read the body of an answer, up to the largest that is acceptable."""
         length = response.headers.get("Content-Length", "")
         # All at once where it cannot turn out to be larger than it says: in small pieces, it costs twice as much.
         whole = length.isdecimal() and "Content-Encoding" not in response.headers
+        if whole:
+            expect(min(int(length), LARGEST_BODY))
         chunks, size = [], 0
         for chunk in response.iter_content(min(int(length), LARGEST_BODY) or CHUNK if whole else CHUNK):
             chunks.append(chunk)
             size += len(chunk)
+            if not whole:
+                expect(len(chunk))
             if size > LARGEST_BODY:
                 response.close()
                 msg = f"has a body of more than {LARGEST_BODY >> 20} MiB: lower limit"

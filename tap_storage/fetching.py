@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from singer_sdk.exceptions import FatalAPIError
 
 from tap_storage.failures import TransientError
-from tap_storage.lookahead import Asked, LookAhead
+from tap_storage.lookahead import Asked, LookAhead, Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +63,8 @@ class Fetcher(Generic[T]):
         self._waiting = waiting
         self._log = log
         self._traffic = traffic
-        self._ahead: LookAhead[Question, Response] = LookAhead(self._ask, most=concurrency)
+        self._room = Room(MOST_BYTES)
+        self._ahead: LookAhead[Question, Response] = LookAhead(self._ask, most=concurrency, room=self._room)
         self._largest = 1
 
     @property
@@ -102,11 +103,19 @@ class Fetcher(Generic[T]):
         self._ahead.close()
 
     def _ask(self, asked: Asked[Question, Response]) -> Response:
-        return self._client.ask(self._request(asked.question), attempt=asked.attempt, begin=asked.begin)
+        return self._client.ask(
+            self._request(asked.question),
+            attempt=asked.attempt,
+            begin=asked.begin,
+            expect=lambda size: self._room.take(size, asked),
+        )
 
     def _take(self, asked: Asked[Question, Response]) -> T:
         """Return what the answer holds. Raises TransientError or FatalAPIError."""
-        response = self._wait_for(asked)
+        try:
+            response = self._wait_for(asked)
+        finally:
+            self._ahead.free(asked)
         self._largest = max(self._largest, len(response.body))
         try:
             return self._read(response)
@@ -122,6 +131,8 @@ class Fetcher(Generic[T]):
                     # Timeouts of sockets begin anew with each byte: a trickle of them would hold the run up for ever.
                     self._ahead.abandon(asked)
                     raise self._client.judge(error, attempt=asked.attempt) from None
+            if not asked.age:
+                self._ahead.relieve(older=self._client.timeout)
             self._waiting()
 
     def _pause_after(self, error: TransientError, attempt: int, what: str) -> None:

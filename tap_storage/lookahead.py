@@ -10,13 +10,40 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+
+MOMENT_S = 0.25
+
+
+class Room:
+    """How many bytes the answers may take up that nobody has taken yet."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._used = 0
+        self._changed = threading.Condition()
+
+    def take(self, size: int, asked: Asked[Any, Any]) -> None:
+        """Make room for so many more bytes of an answer; unless it is wanted now, wait until there is."""
+        with self._changed:
+            while self._used and self._used + size > self._most and not (asked.wanted or asked.void):
+                self._changed.wait(MOMENT_S)
+            asked.size += size
+            self._used += size
+
+    def free(self, asked: Asked[Any, Any]) -> None:
+        """Let the room of an answer be used for others."""
+        with self._changed:
+            self._used -= asked.size
+            asked.size = 0
+            self._changed.notify_all()
 
 
 class Asked(Generic[Q, A]):
@@ -30,6 +57,12 @@ class Asked(Generic[Q, A]):
         self.attempt = attempt
         self.after = after
         self.abandoned = False
+        self.wanted = False
+        """Whether its answer is waited for."""
+        self.void = False
+        """Whether nobody wants its answer any more."""
+        self.size = 0
+        """Bytes of its answer."""
         self._answer: Future[A] = Future()
         self._started = 0.0
 
@@ -51,9 +84,9 @@ class Asked(Generic[Q, A]):
         """Seconds since it was sent, 0 before."""
         return time.monotonic() - self._started if self._started else 0.0
 
-    def cancel(self) -> None:
-        """Let it not be asked, if it has not been yet."""
-        self._answer.cancel()
+    def cancel(self) -> bool:
+        """Let it not be asked; return False if it has been already."""
+        return self._answer.cancel()
 
     def resolve(self, ask: Callable[[Asked[Q, A]], A]) -> None:
         """Ask, unless it was cancelled."""
@@ -68,12 +101,15 @@ class Asked(Generic[Q, A]):
 class LookAhead(Generic[Q, A]):
     """Asks what is expected to be wanted, and hands out the answers as they are wanted.
 
-    ask: called in threads; it calls `begin` when the question is sent. most: threads. One thread uses a LookAhead.
+    ask: called in threads; it calls `begin` when the question is sent, and makes room for what comes. most: threads.
+    room: of all answers. One thread uses a LookAhead.
     """
 
-    def __init__(self, ask: Callable[[Asked[Q, A]], A], *, most: int) -> None:
+    def __init__(self, ask: Callable[[Asked[Q, A]], A], *, most: int, room: Room) -> None:
         self._ask = ask
         self._most = most
+        self._room = room
+        self._void: list[Asked[Q, A]] = []
         self._threads = 0
         self._taken = 0
         self._queue: queue.SimpleQueue[Asked[Q, A] | None] = queue.SimpleQueue()
@@ -84,22 +120,26 @@ class LookAhead(Generic[Q, A]):
         ahead = self._ahead
         self._ahead = {question: asked for question in questions if (asked := ahead.pop(question, None))}
         for void in ahead.values():
-            void.cancel()
+            void.void = True
+            if not void.cancel():
+                self._void.append(void)
+        self._void = [void for void in self._void if not self._is_over(void)]
         for question in questions:
             if question not in self._ahead:
                 self._ahead[question] = self.ask(question)
 
     def take(self, question: Q) -> Asked[Q, A]:
         """Return a question that was expected, or is asked now; it is not expected any more."""
-        return self._ahead.pop(question, None) or self.ask(question)
+        asked = self._ahead.pop(question, None) or self.ask(question)
+        asked.wanted = True
+        return asked
 
     def ask(self, question: Q, *, attempt: int = 1) -> Asked[Q, A]:
         """Ask a question now."""
         asked: Asked[Q, A] = Asked(question, attempt, self._taken)
+        asked.wanted = attempt > 1
         self._queue.put(asked)
-        if self._threads < self._most:
-            self._threads += 1
-            threading.Thread(target=self._work, name="look-ahead", daemon=True).start()
+        self._start()
         return asked
 
     def is_early(self, asked: Asked[Q, A]) -> bool:
@@ -110,16 +150,39 @@ class LookAhead(Generic[Q, A]):
         """Take an answer in."""
         self._taken += 1
 
+    def free(self, asked: Asked[Q, A]) -> None:
+        """Let go of an answer's room."""
+        self._room.free(asked)
+
     def abandon(self, stuck: Asked[Q, A]) -> None:
-        """Wait no more for an answer."""
-        stuck.abandoned = True
+        """Wait no more for an answer; another thread takes the place of the one that does."""
+        stuck.abandoned = stuck.void = True
+        self._room.free(stuck)
         self._threads -= 1
+        self._start()
+
+    def relieve(self, *, older: float) -> None:
+        """Abandon what nobody wants and has been on its way for so many seconds: what is wanted may be behind it."""
+        for void in self._void:
+            if not self._is_over(void) and void.age > older:
+                self.abandon(void)
+        self._void = [void for void in self._void if not void.abandoned]
 
     def close(self) -> None:
         """Ask nothing more, and let the threads end as they come free."""
         self.expect([])
         for _ in range(self._threads):
             self._queue.put(None)
+
+    def _is_over(self, void: Asked[Q, A]) -> bool:
+        if void.done:
+            self._room.free(void)
+        return void.done
+
+    def _start(self) -> None:
+        if self._threads < self._most:
+            self._threads += 1
+            threading.Thread(target=self._work, name="look-ahead", daemon=True).start()
 
     def _work(self) -> None:
         while asked := self._queue.get():

@@ -37,4 +37,4 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(api: FakeAPI, monkeypat
     reader = Client(connection, log=print, observe=lambda *_: None, traffic=Traffic())
     request = HTTPRequest(f"{api.url}/v1/resource", params={"api_key": api.api_key})
     with pytest.raises(FatalAPIError, match=r"^has a body of more than 1 MiB: lower limit$"):
-        reader.ask(request, attempt=1, begin=lambda: None)
+        reader.ask(request, attempt=1, begin=lambda: None, expect=lambda _: None)

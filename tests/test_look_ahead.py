@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tap_storage.failures import TransientError
-from tap_storage.lookahead import Asked, LookAhead
+from tap_storage.lookahead import Asked, LookAhead, Room
 from tap_storage.throttle import ClosedError, Throttle
 from tests.running import BIN, environment, settings
 from tests.test_runs_model import run as run_here
@@ -61,7 +61,7 @@ def test_whatever_is_expected_the_answers_are_those_asked_for(steps: list[tuple[
             busy.remove(asked.question)
         return f"answer {asked.question}"
 
-    ahead: LookAhead[int, str] = LookAhead(ask, most=most)
+    ahead: LookAhead[int, str] = LookAhead(ask, most=most, room=Room(1))
     before = threading.active_count()
     for start, count in steps:
         ahead.expect(range(start, start + count))
@@ -82,7 +82,7 @@ def assert_threads(most: int) -> None:
 
 def test_what_was_asked_before_the_last_answer_is_early() -> None:
     """The walk would take an old answer for a new one."""
-    ahead: LookAhead[int, int] = LookAhead(lambda asked: asked.question, most=2)
+    ahead: LookAhead[int, int] = LookAhead(lambda asked: asked.question, most=2, room=Room(1))
     ahead.expect([1, 2])
     first = ahead.take(1)
     assert not ahead.is_early(first)
@@ -104,7 +104,7 @@ def test_a_question_that_is_not_expected_any_more_is_not_asked() -> None:
         gate.wait(PATIENCE_S)
         return asked.question
 
-    ahead: LookAhead[int, int] = LookAhead(ask, most=1)
+    ahead: LookAhead[int, int] = LookAhead(ask, most=1, room=Room(1))
     ahead.expect([1, 2, 3])
     ahead.expect([9])
     gate.set()
@@ -116,7 +116,9 @@ def test_a_question_that_is_not_expected_any_more_is_not_asked() -> None:
 def test_a_stuck_question_holds_up_no_other() -> None:
     """One connection that hangs would stop the run."""
     gate = threading.Event()
-    ahead: LookAhead[int, int] = LookAhead(lambda asked: asked.question or int(gate.wait(PATIENCE_S)), most=1)
+    ahead: LookAhead[int, int] = LookAhead(
+        lambda asked: asked.question or int(gate.wait(PATIENCE_S)), most=1, room=Room(1)
+    )
     before = threading.active_count()
     stuck = ahead.take(0)
     with pytest.raises(FutureTimeoutError):
@@ -126,6 +128,50 @@ def test_a_stuck_question_holds_up_no_other() -> None:
     ahead.close()
     gate.set()
     assert_threads(before)
+
+
+def test_a_void_question_that_is_stuck_holds_up_no_other() -> None:
+    """A page that nobody wants any more, and that never ends, would stop the run without a word."""
+    gate = threading.Event()
+
+    def ask(asked: Asked[int, int]) -> int:
+        asked.begin()
+        return asked.question or int(gate.wait(PATIENCE_S))
+
+    ahead: LookAhead[int, int] = LookAhead(ask, most=1, room=Room(1))
+    before = threading.active_count()
+    ahead.expect([0])
+    while not ahead._ahead[0].age:  # noqa: SLF001 (until it is under way)
+        time.sleep(0.01)
+    ahead.expect([7])
+    wanted = ahead.take(7)
+    with pytest.raises(FutureTimeoutError):
+        wanted.answer(0.05)
+    ahead.relieve(older=PATIENCE_S)
+    assert not wanted.done
+    ahead.relieve(older=0.01)
+    assert wanted.answer(PATIENCE_S) == 7
+    ahead.close()
+    gate.set()
+    assert_threads(before)
+
+
+def test_answers_ahead_wait_for_room_but_not_the_one_that_is_wanted() -> None:
+    """Pages that turn out large would fill the memory, or wait for each other for ever."""
+    room = Room(100)
+    first, second, third = (Asked[int, int](number, 1, 0) for number in range(3))
+    room.take(90, first)
+    waiting = threading.Thread(target=room.take, args=(20, second), daemon=True)
+    waiting.start()
+    waiting.join(0.1)
+    assert (waiting.is_alive(), second.size) == (True, 0)
+    third.wanted = True
+    room.take(500, third)
+    assert third.size == 500
+    room.free(third)
+    room.free(first)
+    waiting.join(PATIENCE_S)
+    assert (waiting.is_alive(), second.size) == (False, 20)
 
 
 def test_a_second_wish_for_a_pause_halves_what_is_in_flight_and_calm_restores_it() -> None:
@@ -233,6 +279,28 @@ def test_the_rate_holds_over_all_workers(tap: Tap, api: FakeAPI) -> None:
     api.reset(records=2000)
     run = tap(settings(api, concurrency=8, requests_per_second=20))
     assert (run.status, run.ids, len(api.requests())) == (0, expected_ids(api), 22)
+    assert most_within(api, 0.5) <= 0.5 * 20 + 1
+
+
+def test_pages_that_are_void_and_never_end_do_not_stop_the_run(tap: Tap, api: FakeAPI) -> None:
+    """All workers would wait for what nobody wants, and nobody for them."""
+    api.reset(records=1500)
+    # The third page is short, so that those asked for behind it are void, and they trickle for ever.
+    short = {"on": 3, "kind": "raw", "body": json.dumps({"data": api.records()[198:220], "total": 1500})}
+    api.behave(faults=[short, {"on": [4, 5], "kind": "trickle"}])
+    run = tap(settings(api, concurrency=2, timeout=1))
+    assert (run.status, run.ids) == (0, expected_ids(api)), run.stderr
+
+
+def test_redirects_count_for_the_rate(tap: Tap, api: FakeAPI) -> None:
+    """An API that redirects would be asked twice as often as it allows."""
+    api.reset(records=500)
+    api.behave(
+        paths=["/v2/r"],
+        faults=[{"every": 2, "kind": "status", "status": 302, "headers": {"Location": "/v2/r"}}],
+    )
+    run = tap(settings(api, path="/v2/r", concurrency=4, requests_per_second=20))
+    assert (run.status, run.ids) == (0, expected_ids(api)), run.stderr
     assert most_within(api, 0.5) <= 0.5 * 20 + 1
 
 
