@@ -186,19 +186,27 @@ class Client:
         length = response.headers.get("Content-Length", "")
         # All at once where it cannot turn out to be larger than it says: in small pieces, it costs twice as much.
         whole = length.isdecimal() and "Content-Encoding" not in response.headers
-        if whole:
-            expect(min(int(length), LARGEST_BODY))
         chunks, size = [], 0
+        if whole:
+            self._expect(min(int(length), LARGEST_BODY), response, expect)
         for chunk in response.iter_content(min(int(length), LARGEST_BODY) or CHUNK if whole else CHUNK):
             chunks.append(chunk)
             size += len(chunk)
             if not whole:
-                expect(len(chunk))
+                self._expect(len(chunk), response, expect)
             if size > LARGEST_BODY:
                 response.close()
                 msg = f"has a body of more than {LARGEST_BODY >> 20} MiB: lower limit"
                 raise FatalAPIError(msg)
         return b"".join(chunks)
+
+    @staticmethod
+    def _expect(size: int, response: requests.Response, expect: Callable[[int], object]) -> None:
+        try:
+            expect(size)
+        except Exception:
+            response.close()  # its rest would be taken for the next answer
+            raise
 
     def _tell_of_redirect(self, url: str) -> None:
         with self._telling:

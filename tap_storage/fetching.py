@@ -67,14 +67,10 @@ class Fetcher(Generic[T]):
         self._ahead: LookAhead[Question, Response] = LookAhead(self._ask, most=concurrency, room=self._room)
         self._largest = 1
 
-    @property
-    def depth(self) -> int:
-        """How many pages may be in flight now."""
-        return max(1, min(self._client.throttle.allowed, MOST_BYTES // self._largest))
-
-    def expect(self, questions: Sequence[Question]) -> None:
-        """Ask for these pages, and forget others that were asked for."""
-        self._ahead.expect(questions)
+    def expect(self, questions: Sequence[Question], *, most: int) -> None:
+        """Ask for these pages, up to so many, or as many as may be in flight; forget others that were asked for."""
+        allowed = max(1, min(self._client.throttle.allowed, MOST_BYTES // self._largest))
+        self._ahead.expect(questions, most=min(most, allowed))
 
     def fetch(self, question: Question, *, what: str) -> tuple[T, bool]:
         """Return a page, and whether it was asked for before the one before it was taken.

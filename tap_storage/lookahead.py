@@ -22,6 +22,10 @@ A = TypeVar("A")
 MOMENT_S = 0.25
 
 
+class VoidError(Exception):
+    """Nobody wants the answer."""
+
+
 class Room:
     """How many bytes the answers may take up that nobody has taken yet."""
 
@@ -31,9 +35,14 @@ class Room:
         self._changed = threading.Condition()
 
     def take(self, size: int, asked: Asked[Any, Any]) -> None:
-        """Make room for so many more bytes of an answer; unless it is wanted now, wait until there is."""
+        """Make room for so many more bytes of an answer; unless it is wanted now, wait until there is.
+
+        Raises VoidError where there is none, and nobody wants the answer any more.
+        """
         with self._changed:
-            while self._used and self._used + size > self._most and not (asked.wanted or asked.void):
+            while self._used and self._used + size > self._most and not asked.wanted:
+                if asked.void:
+                    raise VoidError
                 self._changed.wait(MOMENT_S)
             asked.size += size
             self._used += size
@@ -115,8 +124,8 @@ class LookAhead(Generic[Q, A]):
         self._queue: queue.SimpleQueue[Asked[Q, A] | None] = queue.SimpleQueue()
         self._ahead: dict[Q, Asked[Q, A]] = {}
 
-    def expect(self, questions: Sequence[Q]) -> None:
-        """Ask these, in their order, unless they are already; any other that was asked is void."""
+    def expect(self, questions: Sequence[Q], *, most: int) -> None:
+        """Ask these, in their order, until so many are asked; any other that was asked is void."""
         ahead = self._ahead
         self._ahead = {question: asked for question in questions if (asked := ahead.pop(question, None))}
         for void in ahead.values():
@@ -125,7 +134,7 @@ class LookAhead(Generic[Q, A]):
                 self._void.append(void)
         self._void = [void for void in self._void if not self._is_over(void)]
         for question in questions:
-            if question not in self._ahead:
+            if question not in self._ahead and len(self._ahead) < most:
                 self._ahead[question] = self.ask(question)
 
     def take(self, question: Q) -> Asked[Q, A]:
@@ -170,7 +179,7 @@ class LookAhead(Generic[Q, A]):
 
     def close(self) -> None:
         """Ask nothing more, and let the threads end as they come free."""
-        self.expect([])
+        self.expect([], most=0)
         for _ in range(self._threads):
             self._queue.put(None)
 
@@ -189,3 +198,4 @@ class LookAhead(Generic[Q, A]):
             asked.resolve(self._ask)
             if asked.abandoned:
                 return
+            del asked  # or its answer would be kept until there is another question

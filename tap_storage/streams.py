@@ -206,12 +206,11 @@ class StorageDataStream(IncrementalStream):
 
     def _look_ahead(self, paginator: WalkPaginator) -> None:
         """Ask for the pages that are likely to follow, once the second one has shown that the offset moves."""
-        trial = self.ABORT_AT_RECORD_COUNT is not None
+        shown = paginator.count >= SHOWN and self.ABORT_AT_RECORD_COUNT is None
+        expected = paginator.upcoming(self.connection.concurrency) if shown else ()
         # One page more after each guess that came true: where records move, or few are left, little is asked in vain.
-        depth = 0 if trial or paginator.count < SHOWN else min(self._fetcher.depth, self._guesses + 2)
-        expected = paginator.upcoming(depth)
         self._guesses = self._guesses + 1 if expected else 0
-        self._fetcher.expect([Question(offset) for offset in expected])
+        self._fetcher.expect([Question(offset) for offset in expected], most=self._guesses + 1)
 
     def _fetch(self, question: Question) -> tuple[Page, bool]:
         return self._fetcher.fetch(question, what=_subject(self.name, question))

@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tap_storage.failures import TransientError
-from tap_storage.lookahead import Asked, LookAhead, Room
+from tap_storage.lookahead import Asked, LookAhead, Room, VoidError
 from tap_storage.throttle import ClosedError, Throttle
 from tests.running import BIN, environment, settings
 from tests.test_runs_model import run as run_here
@@ -64,7 +64,7 @@ def test_whatever_is_expected_the_answers_are_those_asked_for(steps: list[tuple[
     ahead: LookAhead[int, str] = LookAhead(ask, most=most, room=Room(1))
     before = threading.active_count()
     for start, count in steps:
-        ahead.expect(range(start, start + count))
+        ahead.expect(range(start, start + count), most=6)
         assert ahead.take(start).answer(PATIENCE_S) == f"answer {start}"
         ahead.count()
     ahead.close()
@@ -83,11 +83,11 @@ def assert_threads(most: int) -> None:
 def test_what_was_asked_before_the_last_answer_is_early() -> None:
     """The walk would take an old answer for a new one."""
     ahead: LookAhead[int, int] = LookAhead(lambda asked: asked.question, most=2, room=Room(1))
-    ahead.expect([1, 2])
+    ahead.expect([1, 2], most=9)
     first = ahead.take(1)
     assert not ahead.is_early(first)
     ahead.count()
-    ahead.expect([2, 3])
+    ahead.expect([2, 3], most=9)
     assert ahead.is_early(ahead.take(2))
     ahead.count()
     assert not ahead.is_early(ahead.take(4))
@@ -105,8 +105,8 @@ def test_a_question_that_is_not_expected_any_more_is_not_asked() -> None:
         return asked.question
 
     ahead: LookAhead[int, int] = LookAhead(ask, most=1, room=Room(1))
-    ahead.expect([1, 2, 3])
-    ahead.expect([9])
+    ahead.expect([1, 2, 3], most=9)
+    ahead.expect([9], most=9)
     gate.set()
     assert ahead.take(9).answer(PATIENCE_S) == 9
     assert set(asked_for) <= {1, 9}
@@ -140,10 +140,10 @@ def test_a_void_question_that_is_stuck_holds_up_no_other() -> None:
 
     ahead: LookAhead[int, int] = LookAhead(ask, most=1, room=Room(1))
     before = threading.active_count()
-    ahead.expect([0])
+    ahead.expect([0], most=9)
     while not ahead._ahead[0].age:  # noqa: SLF001 (until it is under way)
         time.sleep(0.01)
-    ahead.expect([7])
+    ahead.expect([7], most=9)
     wanted = ahead.take(7)
     with pytest.raises(FutureTimeoutError):
         wanted.answer(0.05)
@@ -168,6 +168,10 @@ def test_answers_ahead_wait_for_room_but_not_the_one_that_is_wanted() -> None:
     third.wanted = True
     room.take(500, third)
     assert third.size == 500
+    third.void = True
+    third.wanted = False
+    with pytest.raises(VoidError):
+        room.take(1, third)
     room.free(third)
     room.free(first)
     waiting.join(PATIENCE_S)
