@@ -44,6 +44,7 @@ class Room:
                 if asked.void:
                     raise VoidError
                 self._changed.wait(MOMENT_S)
+                asked.begin()  # it was not the server that took the time
             asked.size += size
             self._used += size
 
@@ -197,5 +198,6 @@ class LookAhead(Generic[Q, A]):
         while asked := self._queue.get():
             asked.resolve(self._ask)
             if asked.abandoned:
+                self._room.free(asked)
                 return
             del asked  # or its answer would be kept until there is another question
