@@ -61,5 +61,5 @@ format: packages
 .PHONY: clean
 clean:
 	@echo "==> Removing environments, caches and output"
-	rm -rf .uv .venv .meltano .demo .bench output dist .coverage* .hypothesis .*_cache
+	rm -rf .uv .venv .meltano .demo .bench .recipes output dist .coverage* .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

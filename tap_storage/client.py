@@ -7,18 +7,15 @@ import random
 import threading
 import time
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from singer_sdk.exceptions import ConfigurationError, FatalAPIError
+from singer_sdk.exceptions import FatalAPIError
 
 from tap_storage import failures
 from tap_storage.failures import TransientError
 from tap_storage.redirects import followed
-from tap_storage.throttle import Throttle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +23,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.streams.rest import HTTPRequest
 
-    from tap_storage.settings import Connection
+    from tap_storage.transport import Transport
     from tap_storage.verdict import Traffic
 
 PAGE_TIMEOUTS = 10
@@ -46,41 +43,27 @@ class Response:
 
 
 class Client:
-    """Asks an API, from several threads, over connections that are kept alive.
+    """Asks an API, from several threads, until it is closed.
 
     log: is told of redirects. observe: is told the status and seconds of each answer. traffic: is counted up.
-    Raises ConfigurationError where the environment names a CA bundle that is not there.
     """
 
     def __init__(
         self,
-        connection: Connection,
+        transport: Transport,
         *,
         log: Callable[[str], object],
         observe: Callable[[int, float], object],
         traffic: Traffic,
     ) -> None:
-        self.throttle = Throttle(
-            most=connection.concurrency, rate=connection.requests_per_second, longest=connection.max_backoff
-        )
+        self.throttle = transport.throttle
+        self._transport = transport
+        self._connection = transport.connection
         self._traffic = traffic
-        self._connection = connection
         self._log = log
         self._observe = observe
         self._telling = threading.Lock()
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=connection.concurrency))
-        # Resolved once, since requests would look through the environment at every request.
-        self._transport = self._session.merge_environment_settings(
-            connection.base_url, {}, stream=True, verify=None, cert=None
-        )
-        self._session.trust_env = False
-        bundle = self._transport["verify"]
-        if isinstance(bundle, str) and not Path(bundle).exists():
-            msg = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that does not exist: correct or unset it"
-            raise ConfigurationError(msg)
-        self._redirect_told = False
+        self._closed = threading.Event()
         self._last: requests.PreparedRequest | None = None
 
     @property
@@ -130,9 +113,8 @@ class Client:
             raise FatalAPIError(msg) from None
 
     def close(self) -> None:
-        """Let go of the connections that are not in use."""
-        self.throttle.close()
-        self._session.close()
+        """Ask nothing more."""
+        self._closed.set()
 
     def _seconds(self, attempt: int) -> float:
         return min(self._connection.backoff_factor * 2.0 ** min(attempt - 1, 64), self._connection.max_backoff)
@@ -147,20 +129,18 @@ class Client:
         url, own = request.url, request.encode_params()
         for _ in range(MOST_REDIRECTS + 1):
             prepared = self._prepare(url, own, request.headers)
-            self.throttle.wait()
+            self.throttle.wait(self._closed)
             begin()
             with self._telling:
                 self._traffic.requests += 1
-            response = self._session.send(
-                prepared, timeout=self._connection.timeout, allow_redirects=False, **self._transport
-            )
+            response = self._transport.send(prepared)
             body = self._receive(response, expect)
             with self._telling:
                 self._traffic.bytes += len(body)
                 self._observe(response.status_code, response.elapsed.total_seconds())
             if response.status_code < HTTPStatus.OK:
                 # The answer proper is still to come on this connection, and the next request would take it for its own.
-                self._session.close()
+                self._transport.disconnect()
             if not response.is_redirect:
                 if failure := failures.of_status(response, self._connection.retry_statuses):
                     raise failure
@@ -172,10 +152,10 @@ class Client:
 
     def _prepare(self, url: str, query: str, headers: dict[str, str]) -> requests.PreparedRequest:
         """Prepare a request as the session does; like the last one but for its address, since headers do not change."""
-        last = self._last
-        if last is None or self._session.cookies:
-            prepared = self._session.prepare_request(requests.Request("GET", url, params=query, headers=headers))
-            self._last = None if self._session.cookies else prepared
+        last, session = self._last, self._transport.session
+        if last is None or session.cookies:
+            prepared = session.prepare_request(requests.Request("GET", url, params=query, headers=headers))
+            self._last = None if session.cookies else prepared
             return prepared
         prepared = last.copy()
         prepared.prepare_url(url, query)
@@ -209,9 +189,8 @@ class Client:
             raise
 
     def _tell_of_redirect(self, url: str) -> None:
+        path = urlsplit(url).path
         with self._telling:
-            if not self._redirect_told:
-                self._redirect_told = True
-                self._log(
-                    f"The API redirects to the path {urlsplit(url).path}: set path to it to save a request a page"
-                )
+            if path not in self._transport.told:
+                self._transport.told.add(path)
+                self._log(f"The API redirects to the path {path}: set path to it to save a request a page")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from singer_sdk import mapper
-from singer_sdk.exceptions import FatalSyncError, SingerSDKError
+from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import Self, override
 
 from tap_storage.files import CatalogFile, ConfigFile, StateFile
+from tap_storage.isolation import report
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Mapping
 
 
@@ -49,16 +48,8 @@ class StorageCommand(SingerCommand):
             status = super().main(*args, **{**options, "standalone_mode": False})
         except click.ClickException as error:
             self._fail(error.format_message(), error.exit_code)
-        except SingerSDKError as error:
-            self._fail(str(error) or type(error).__name__)
-        except RecursionError:
-            self._fail("A record or a setting is nested too deeply to be handled")
-        except Exception as error:
-            if any(
-                frame.f_globals["__name__"] == mapper.__name__ for frame, _ in traceback.walk_tb(error.__traceback__)
-            ):
-                self._fail(f"An expression in stream_maps failed on a record ({type(error).__name__}): correct it")
-            self.logger.exception("This should not have happened: please report it as a defect of tap-storage")
+        except Exception as error:  # noqa: BLE001 (each is told of)
+            report(error, self.logger)
             sys.exit(1)
         sys.exit(status if isinstance(status, int) else 0)
 
@@ -79,7 +70,6 @@ class StorageCommand(SingerCommand):
         return result
 
     def _fail(self, message: str, status: int = 1) -> NoReturn:
-        debugging = self.logger.isEnabledFor(logging.DEBUG)
         for line in message.splitlines():
-            self.logger.error(line, exc_info=debugging)
+            self.logger.error(line)
         sys.exit(status)

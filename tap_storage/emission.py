@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from typing import TYPE_CHECKING
 
 from singer_sdk import singerlib as singer
-from singer_sdk.exceptions import FatalAPIError
-from singer_sdk.helpers._catalog import pop_deselected_record_properties
-from singer_sdk.helpers._typing import conform_record_data_types
 from singer_sdk.helpers._util import utc_now
-from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.mapper import SameRecordTransform
 
 from tap_storage.interruption import heed_signal
 from tap_storage.lane import Lane, LanePage
 from tap_storage.output import write_whole
-from tap_storage.shape import UnfitError
+from tap_storage.shape import SAYS_TYPES, UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +21,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Record
 
     from tap_storage.batch import BatchFiles
+    from tap_storage.drift import Drift
     from tap_storage.records import Page
     from tap_storage.settings import Resource
     from tap_storage.verdict import Verdict
@@ -44,19 +40,21 @@ def find_lane(stream: Stream, resource: Resource) -> Lane | None:
         or maps[0].flattening_enabled
         or stream.child_streams
         or stream.ABORT_AT_RECORD_COUNT is not None
-        or stream.TYPE_CONFORMANCE_LEVEL != TypeConformanceLevel.RECURSIVE
         or schema.get("additionalProperties")
+        or not schema.keys() <= SAYS_TYPES
         or not stream.primary_keys
         or not all(nested)
     ):
         return None
     properties = {name: field for name, field in schema["properties"].items() if stream.mask["properties", name]}
     keys = {*stream.primary_keys, stream.replication_key or stream.primary_keys[0]}
-    if not keys <= properties.keys():
+    required = [name for name in schema.get("required", ()) if stream.mask["properties", name]]
+    if not keys.union(required) <= properties.keys():
         return None
     try:
         return Lane(
             properties,
+            present=required,
             primary_keys=stream.primary_keys,
             replication_key=stream.replication_key,
             data_selector=resource.data_selector,
@@ -69,20 +67,22 @@ def find_lane(stream: Stream, resource: Resource) -> Lane | None:
 class Emission:
     """Writes the pages of a run: each at once where it can be, or record by record through the SDK.
 
-    counter: of the SDK, of the records emitted. verdict: is counted up. files: of BATCH messages, None for RECORD
-    messages. version: of the records.
+    counter: of the SDK, of the records emitted. verdict: is counted up. drift: is shown some of the pages that are
+    written at once. files: of BATCH messages, None for RECORD messages. version: of the records.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (its parts)
         self,
         stream: Stream,
         counter: metrics.Counter,
         verdict: Verdict,
         *,
+        drift: Drift,
         files: BatchFiles | None,
         version: int | None,
     ) -> None:
         self._stream = stream
+        self._drift = drift
         self._counter = counter
         self._verdict = verdict
         self._files = files
@@ -96,7 +96,7 @@ class Emission:
             yield from (page.records[place] for place in places)
             return
         if verdict.at_once % PAGES_PER_LOOK == 0:
-            _tell_of_new_fields(self._stream, page)
+            self._drift.look_at(page)
         if places:
             self._write(page, places)
             verdict.at_once += 1
@@ -113,16 +113,6 @@ class Emission:
             heed_signal()
             write_whole(lines)
         sys.stdout.flush()
-
-
-def _tell_of_new_fields(stream: Stream, page: Page) -> None:
-    """Let the SDK warn of the fields of a page that the schema does not have, as it does where it sees each record."""
-    union: Record = {}
-    with contextlib.suppress(FatalAPIError):  # what is unreadable there is not emitted
-        for record in page.records:
-            union.update(record)
-    pop_deselected_record_properties(union, stream.schema, stream.mask)
-    conform_record_data_types(stream.name, union, stream.effective_schema, stream.TYPE_CONFORMANCE_LEVEL, stream.logger)
 
 
 def _surroundings(stream: Stream, version: int | None) -> tuple[bytes, bytes]:

@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.contrib.msgspec import serialize_jsonl
-from singer_sdk.exceptions import FatalSyncError, SyncLifecycleSignal
-from singer_sdk.helpers._typing import _is_exclusive_boolean_type
+from singer_sdk.exceptions import SyncLifecycleSignal
+from singer_sdk.helpers.conform import TypeConformanceLevel
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_sdk.streams import RESTStream
 from typing_extensions import override
@@ -24,17 +24,19 @@ from tap_storage import progress
 from tap_storage.batch import BatchFiles
 from tap_storage.bookmarks import parse_instant
 from tap_storage.checkpoint import EVERY_RECORDS, Checkpoint
+from tap_storage.display import Display
+from tap_storage.drift import Drift
 from tap_storage.emission import Emission, find_lane
 from tap_storage.failures import UnprovenError
 from tap_storage.interruption import heed_signal
 from tap_storage.keys import Keys
 from tap_storage.plan import Planner
 from tap_storage.seek import ContradictionError, seek
-from tap_storage.verdict import Verdict, pronounced
+from tap_storage.verdict import pronounced
 from tap_storage.versions import TABLE_VERSION, next_version, objection
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from singer_sdk import metrics
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from tap_storage.run import Run
     from tap_storage.seek import Probe, Sample
     from tap_storage.settings import Replication, Resource
+    from tap_storage.verdict import Verdict
     from tap_storage.walk import Resume
 
 MANY = 10_000
@@ -63,15 +66,20 @@ class IncrementalStream(RESTStream[int]):
     """
 
     STATE_MSG_FREQUENCY = sys.maxsize  # the SDK would count records, in the middle of pages
+    TYPE_CONFORMANCE_LEVEL = TypeConformanceLevel.NONE  # `drift` does it
 
     resource: Resource
     replication: Replication
     run: Run
     lane: Lane | None
+    verdict: Verdict
     files: BatchFiles | None
     checkpoint: Checkpoint | None = None
+    display: Display | None = None
     filters: dict[str, str]
     """The query parameters by which the API leaves out what is not in the window of the run."""
+    isolated: Callable[[], AbstractContextManager[None]]
+    """Returns what keeps a failure from other streams."""
     initial_offset: int
     page_size: int
     pages: bool
@@ -198,9 +206,10 @@ class IncrementalStream(RESTStream[int]):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[Record, Any, Any]:
         # Private, but nothing else sees each way in which a sync can end.
-        self.verdict = Verdict(self.name)
         self._writing = write_messages
-        with pronounced(self.verdict, self.log):
+        trial = self.ABORT_AT_RECORD_COUNT is not None
+        display = Display(self.verdict, self.resource, log=self.log, bar=write_messages and not trial)
+        with self.isolated(), pronounced(self.verdict, self.log), display as self.display:
             try:
                 for record in super()._sync_records(context, write_messages=write_messages):
                     self.verdict.records += 1
@@ -236,16 +245,12 @@ class IncrementalStream(RESTStream[int]):
         heed_signal()
         if self.checkpoint:
             self.checkpoint.save_if_due()
+        if self.display:
+            self.display.tick()
 
     @override
     def post_process(self, row: Record, context: Context | None = None) -> Record:
-        # The SDK would make true of anything else, the text "false" included.
-        for name in self._truth_values:
-            if row.get(name) not in (None, False, True):
-                identity = {key: row.get(key) for key in self.primary_keys or []}
-                msg = f"Field {name} of record {identity} is neither true nor false, as the schema has it"
-                raise FatalSyncError(msg)
-        return row
+        return self.drift.fit(row)
 
     @override
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
@@ -260,9 +265,9 @@ class IncrementalStream(RESTStream[int]):
         return bool(self.replication_method == REPLICATION_INCREMENTAL)
 
     @cached_property
-    def _truth_values(self) -> list[str]:
-        properties = self.effective_schema["properties"].items()
-        return [name for name, field in properties if _is_exclusive_boolean_type(field)]
+    def drift(self) -> Drift:
+        """What makes records fit the schema."""
+        return Drift(self, nulls=self.config["on_misfit"] == "null", verdict=self.verdict, log=self.log)
 
     def _prepare_writing(self) -> Checkpoint:
         """Find out how records are to be written, and when the state is."""
@@ -270,7 +275,12 @@ class IncrementalStream(RESTStream[int]):
         self.files = BatchFiles(batch, tap=self.tap_name, write=self._tap.write_message) if batch else None
         self.lane = find_lane(self, self.resource) if self._writing else None
         self.emission = Emission(
-            self, self._records_emitted, self.verdict, files=self.files, version=self._stream_version
+            self,
+            self._records_emitted,
+            self.verdict,
+            drift=self.drift,
+            files=self.files,
+            version=self._stream_version,
         )
         return Checkpoint(
             self.run,
@@ -333,6 +343,8 @@ class IncrementalStream(RESTStream[int]):
             yield from self.emission.emit(page, run.sift(page, values, new))
             run.hear_moves(still=self.still)
             self.verdict.read = run.read
+            if self.display:
+                self.display.advance(reading.offset + len(page))
             checkpoint.between_pages = True
             heed_signal()
             checkpoint.save_if_due(expected=len(page))

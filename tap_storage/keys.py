@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.exceptions import ConfigurationError
+from singer_sdk.exceptions import ConfigurationError, SingerSDKError
 from singer_sdk.helpers._typing import is_datetime_type, is_integer_type
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
@@ -13,7 +13,7 @@ from tap_storage import settings
 from tap_storage.bookmarks import Instants, Numbers, Scale
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +32,14 @@ class Keys:
     def scale(self, datetime_format: str) -> Scale:
         """Return how the replication key is read and written."""
         field = self.properties.get(self.replication or "", {})
-        return Instants(datetime_format) if not field or is_datetime_type(field) else Numbers(datetime_format)
+        return (
+            Instants(datetime_format) if not field or _has_type(field, is_datetime_type) else Numbers(datetime_format)
+        )
 
-    def check(self, source: str, config: settings.Config) -> None:
+    def check(self, source: str, config: settings.Config, *, whole: bool = True) -> None:
         """Raise ConfigurationError where the keys are not fields of the schema, or cannot do what is wanted of them.
 
-        source: of the keys, "Setting" or "Catalog:".
+        source: of the keys, "Setting" or "Catalog:". whole: whether the schema has all fields.
         """
         incremental = self.method == REPLICATION_INCREMENTAL
         if not incremental and self.method != REPLICATION_FULL_TABLE:
@@ -49,21 +51,26 @@ class Keys:
             )
             raise ConfigurationError(msg)
         for key in self.primary:
-            if key not in self.properties:
+            if whole and key not in self.properties:
                 fields = ", ".join(self.properties)
                 msg = f"{source} primary_keys: {key} is not in the schema of {self.stream}, which has {fields}"
                 raise ConfigurationError(msg)
-        if self.replication:
-            self._check_replication(source, self.properties.get(self.replication, {"type": "null"}), config)
+        if self.replication and (whole or self.replication in self.properties):
+            self._check_replication(source, self.properties.get(self.replication, {}), config)
 
     def _check_replication(self, source: str, field: Mapping[str, Any], config: settings.Config) -> None:
-        if is_datetime_type(dict(field)):
+        if _has_type(field, is_datetime_type):
             return
-        if not is_integer_type(dict(field)):
-            fit = [name for name, field in self.properties.items() if is_datetime_type(field) or is_integer_type(field)]
+        if not _has_type(field, is_integer_type):
+            fit = [
+                name
+                for name, field in self.properties.items()
+                if _has_type(field, is_datetime_type) or _has_type(field, is_integer_type)
+            ]
+            what = "neither a date-time nor an integer" if field else "not"
             msg = (
-                f"{source} replication_key: {self.replication} is neither a date-time nor an integer in the schema "
-                f"of {self.stream}; use {', '.join([*fit, 'or none'])}: without one the full table is read"
+                f"{source} replication_key: {self.replication} is {what} in the schema of {self.stream}; use "
+                f"{', '.join([*fit, 'or none'])}: without one the full table is read"
             )
             raise ConfigurationError(msg)
         what = f"the replication_key {self.replication} is an integer"
@@ -78,3 +85,11 @@ class Keys:
                         "epoch or epoch_ms if that counts seconds or milliseconds since 1970."
                     )
                     raise ConfigurationError(msg)
+
+
+def _has_type(field: Mapping[str, Any], check: Callable[[dict[str, Any]], bool | None]) -> bool:
+    """Tell whether a field is of a type. The SDK fails on one that is of any."""
+    try:
+        return bool(check(dict(field)))
+    except (ValueError, SingerSDKError):
+        return False

@@ -62,21 +62,23 @@ class LanePage(Page):
 class Lane:
     """Reads pages whose records have the properties of a schema.
 
-    properties: JSON schemas of the properties that are selected. Raises UnfitError where the schema or a path says too
-    much.
+    properties: JSON schemas of the properties that are selected. present: names of those that are always there. Raises
+    UnfitError where the schema or a path says too much.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what there is to know of a page)
         self,
         properties: Mapping[str, Any],
         *,
+        present: Collection[str],
         primary_keys: Collection[str],
         replication_key: str | None,
         data_selector: str,
         total_path: str,
     ) -> None:
         self._paths = {"data_selector": data_selector, "total_path": total_path}
-        self._shape = Shape(properties, required=primary_keys, read=[replication_key] if replication_key else [])
+        read = [replication_key] if replication_key else []
+        self._shape = Shape(properties, present=present, required=primary_keys, read=read, lenient=read)
         self._envelope = Envelope(list[self._shape.type], data_selector, total_path)  # type: ignore[name-defined]
 
     def read(self, body: bytes) -> LanePage | None:

@@ -26,7 +26,7 @@ def conceal(secrets: Collection[str]) -> None:
 
     secrets: raw values; those below four characters are passed over.
     """
-    for handler in _handlers():
+    for handler in handlers():
         formatter = handler.formatter
         if not isinstance(formatter, RedactingFormatter):
             formatter = RedactingFormatter(formatter or logging.Formatter())
@@ -82,7 +82,8 @@ class RedactingFormatter(logging.Formatter):
         return value
 
 
-def _handlers() -> Iterator[logging.Handler]:
+def handlers() -> Iterator[logging.Handler]:
+    """Yield the handlers of all loggers that there are now."""
     loggers = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
     for logger in loggers:
         if isinstance(logger, logging.Logger):

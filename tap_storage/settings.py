@@ -51,6 +51,9 @@ BOUNDS = ("start_date", "end_date", "lookback_window", "maximum_offset")
 LOOKBACK = 300
 """Seconds; the default of lookback_window."""
 
+STREAM = "storage_data"
+"""Name of the stream, unless `resources` names others."""
+
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -120,11 +123,15 @@ def secrets(config: Config) -> list[str]:
     batch = config.get("batch_config")
     storage = batch.get("storage") if isinstance(batch, dict) else None
     batch_params = storage.get("params") if isinstance(storage, dict) else None
+    entries = config.get("resources")
+    own = [entry.get("params") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     texts = [
         config.get("api_key"),
-        *_leaves(config.get("headers")),
-        *_leaves(config.get("params")),
-        *_leaves(batch_params),
+        *(
+            leaf
+            for values in (config.get("headers"), config.get("params"), *own, batch_params)
+            for leaf in _leaves(values)
+        ),
     ]
     return [str(text) for text in texts if text is not None]
 
@@ -140,18 +147,34 @@ def from_environment(schema: Schema, prefix: str) -> dict[str, str]:
 
 def resolve(config: Config, schema: Schema) -> dict[str, Any]:
     """Return the config with every value in its declared type, and with defaults where none is given."""
-    declared = schema["properties"]
-    resolved = {name: setting["default"] for name, setting in declared.items() if "default" in setting}
-    for name, value in config.items():
-        typed = _coerce(value, declared.get(name, {}))
-        if typed is not None:
-            resolved[name] = typed
-        elif name in OFF_BY_NULL:
-            resolved[name] = ""
-    for name in ("headers", "params"):
-        if isinstance(resolved.get(name), dict):
-            resolved[name] = dict(_flatten(resolved[name]))
+    defaults = {name: setting["default"] for name, setting in schema["properties"].items() if "default" in setting}
+    resolved = defaults | _typed(config, schema)
+    if isinstance(resolved["resources"], list):
+        entry = schema["properties"]["resources"]["items"]
+        resolved["resources"] = [
+            _typed(given, entry) if isinstance(given, dict) else given for given in resolved["resources"]
+        ]
     return resolved
+
+
+def of_resource(config: Config, entry: Config) -> dict[str, Any]:
+    """Return the settings of one resource: its own, and those at the top level for the rest."""
+    return {name: value for name, value in config.items() if name != "resources"} | dict(entry)
+
+
+def _typed(config: Config, schema: Schema) -> dict[str, Any]:
+    """Return the settings that are given, each in its declared type."""
+    typed: dict[str, Any] = {}
+    for name, value in config.items():
+        setting = _coerce(value, schema["properties"].get(name, {}))
+        if setting is not None:
+            typed[name] = setting
+        elif name in OFF_BY_NULL:
+            typed[name] = ""
+    for name in ("headers", "params"):
+        if isinstance(typed.get(name), dict):
+            typed[name] = dict(_flatten(typed[name]))
+    return typed
 
 
 def _coerce(value: Any, setting: Schema) -> Any:  # noqa: PLR0911 (one line a type)

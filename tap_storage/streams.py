@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from functools import cached_property, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from singer_sdk import metrics
 from singer_sdk.authenticators import APIAuthenticatorBase, APIKeyAuthenticator
-from singer_sdk.exceptions import FatalAPIError
-from singer_sdk.schema.source import SchemaDirectory, StreamSchema
+from singer_sdk.exceptions import FatalAPIError, SingerSDKError
 from singer_sdk.streams.rest import PageContext
 from typing_extensions import override
 
-from tap_storage import schemas
+from tap_storage import schema, settings
+from tap_storage.bookmarks import Instants
 from tap_storage.client import Client, Response
 from tap_storage.failures import RefusedError, UnprovenError
 from tap_storage.fetching import Fetcher, Question
@@ -25,45 +27,76 @@ from tap_storage.progress import name
 from tap_storage.records import REFUSED_PAGE, Page, read_page
 from tap_storage.seek import Sample
 from tap_storage.settings import Connection, Replication, Resource
+from tap_storage.verdict import Verdict
 from tap_storage.walk import Walk, WalkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.streams.rest import HTTPRequest
     from singer_sdk.tap_base import Tap
 
+    from tap_storage.isolation import Isolation
     from tap_storage.seek import Probe
+    from tap_storage.transport import Transport
     from tap_storage.walk import Resume
 
+T = TypeVar("T")
 
 SHOWN = 2
 """Pages that show whether the API heeds the offset."""
+FRESH_S = 60
+"""So long a page that was asked for as a sample will do as the first of the walk."""
 
 
 class StorageDataStream(IncrementalStream):
     """The records of one collection, read over offset pages."""
 
-    name = "storage_data"
-    schema = StreamSchema(SchemaDirectory(schemas), key="storage_data")
+    name = settings.STREAM
 
-    def __init__(self, tap: Tap) -> None:
-        self.resource = Resource.from_config(tap.config)
-        self.replication = Replication.from_config(tap.config)
+    def __init__(
+        self, tap: Tap, config: settings.Config, *, transport: Callable[[], Transport], isolation: Isolation
+    ) -> None:
+        """Make the stream of a resource.
+
+        config: of `settings.of_resource`. transport: returns what all streams share; discovery may do without.
+        """
+        self._settings = MappingProxyType(dict(config))
+        self.resource = Resource.from_config(config)
+        self.replication = Replication.from_config(config)
         self.initial_offset, self.page_size = self.resource.initial_offset, self.resource.limit
         self.pages = bool(self.resource.offset_param)
+        self.isolated = partial(isolation.of, config["name"])
+        self.verdict = Verdict(config["name"])
+        self.unlearned: Exception | None = None
+        """Why there is no sample of the records."""
+        self._transport = transport
         self._resume: Resume | None = None
         self._paginator: WalkPaginator | None = None
         self._guesses = 0
-        super().__init__(tap=tap, path=self.resource.path)
+        self._sampled: tuple[float, Response] | None = None
+        """A page that was read already, and until when it may be taken."""
+        self.filters = {}
+        given = config.get("schema")
+        super().__init__(
+            tap=tap,
+            name=config["name"],
+            path=self.resource.path,
+            schema=schema.load_schema(given) if given else schema.built_in(),
+        )
         self.primary_keys = self.resource.primary_keys
         self.replication_key = self.resource.replication_key
+
+    @property
+    @override
+    def config(self) -> Mapping[str, Any]:
+        return self._settings
 
     @cached_property
     def connection(self) -> Connection:
         """How to reach the API; discovery does without."""
-        return Connection.from_config(self.config)
+        return self._transport().connection
 
     @property
     @override
@@ -122,26 +155,76 @@ class StorageDataStream(IncrementalStream):
         )
         return WalkPaginator(pages, page_size=resource.limit, primary_keys=self.primary_keys or [])
 
+    @property
+    def learns(self) -> bool:
+        """Whether a sample is to show what the schema does not have."""
+        return bool(self.config["infer_schema"] and not self.config.get("schema"))
+
+    def learn(self) -> None:
+        """Let the schema have what the first page shows, and keep that page for the walk."""
+        try:
+            self._learn()
+        except SingerSDKError as error:
+            self.unlearned = error
+
+    def _learn(self) -> None:
+        def read(response: Response) -> tuple[Response, Page]:
+            return response, self._decode(response)
+
+        question = Question(self.initial_offset)
+        with self._asking(read, lambda: None) as fetcher:
+            (response, page), _ = fetcher.fetch(question, what=_subject(self.name, question))
+        self._sampled = (time.monotonic() + FRESH_S, response)
+        identify(page, self.primary_keys or [], offset=self.initial_offset)
+        scale = Instants(self.replication.datetime_format)
+        self._schema = schema.merge(
+            self.schema,
+            page.records,
+            keys=self.primary_keys or [],
+            replication_key=self.replication_key,
+            reads=lambda value: isinstance(value, str) and scale.read(value) is not None,
+        )
+        self._warn_of_absent_key(page)
+
+    def _warn_of_absent_key(self, page: Page) -> None:
+        key, fields = self.replication_key, dict.fromkeys(name for record in page.records for name in record)
+        if key and fields and key not in fields:
+            self.log(
+                "No record of the first page has the replication_key %s, so every run reads and emits everything: set "
+                'replication_key to one of %s, or to "" for a full table',
+                key,
+                ", ".join(fields),
+                level=logging.WARNING,
+            )
+
     @override
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
+        if self.unlearned:
+            raise self.unlearned
         with self.get_http_request_counter() as requests_made:
-            connection, traffic = self.connection, self.verdict.traffic
-            log = partial(self.log, level=logging.WARNING)
-            client = Client(connection, log=log, observe=partial(self._observe, requests_made), traffic=traffic)
-            self._fetcher = Fetcher(
-                client,
-                request=self._request_for,
-                read=self._read_page,
-                concurrency=connection.concurrency,
-                waiting=self.wait,
-                log=log,
-                traffic=traffic,
-            )
-            try:
+            requests_made.increment(self.verdict.traffic.requests)  # for the sample
+            with self._asking(self._read_page, requests_made.increment) as self._fetcher:
                 yield
-            finally:
-                self._fetcher.close()
+
+    @contextlib.contextmanager
+    def _asking(self, read: Callable[[Response], T], count: Callable[[], object]) -> Iterator[Fetcher[T]]:
+        """Return what asks the API, and makes of its answers what `read` does. count: is called for each answer."""
+        log = partial(self.log, level=logging.WARNING)
+        client = Client(self._transport(), log=log, observe=partial(self._observe, count), traffic=self.verdict.traffic)
+        fetcher = Fetcher(
+            client,
+            request=self._request_for,
+            read=read,
+            concurrency=self.connection.concurrency,
+            waiting=self.wait,
+            log=log,
+            traffic=self.verdict.traffic,
+        )
+        try:
+            yield fetcher
+        finally:
+            fetcher.close()
 
     @override
     def read_pages(self, resume: Resume | None) -> Iterator[Reading]:
@@ -213,6 +296,11 @@ class StorageDataStream(IncrementalStream):
         self._fetcher.expect([Question(offset) for offset in expected], most=self._guesses + 1)
 
     def _fetch(self, question: Question) -> tuple[Page, bool]:
+        sampled, self._sampled = self._sampled, None
+        if sampled and question == Question(self.initial_offset) and not self.filters:
+            until, response = sampled
+            if time.monotonic() < until:
+                return self._read_page(response), False
         return self._fetcher.fetch(question, what=_subject(self.name, question))
 
     def _request_for(self, question: Question) -> HTTPRequest:
@@ -226,14 +314,17 @@ class StorageDataStream(IncrementalStream):
             self.run.lower_ceiling(response.date)
         if self.lane and (page := self.lane.read(response.body)):
             return page
+        return self._decode(response)
+
+    def _decode(self, response: Response) -> Page:
         return read_page(
             response.body,
             data_selector=self.resource.data_selector,
             total_path=self.resource.total_path,
         )
 
-    def _observe(self, requests_made: metrics.Counter, status: int, seconds: float) -> None:
-        requests_made.increment()
+    def _observe(self, count: Callable[[], object], status: int, seconds: float) -> None:
+        count()
         outcome = metrics.Status.SUCCEEDED if status < HTTPStatus.BAD_REQUEST else metrics.Status.FAILED
         tags: dict[str, Any] = {
             metrics.Tag.STREAM: self.name,

@@ -37,21 +37,20 @@ class Throttle:
         self._longest = longest
         self._limiter = _limiter(rate) if rate else None
         self._lock = threading.Lock()
-        self._closed = threading.Event()
         self._silent_until = 0.0
         self._wish: TransientError | None = None
         self._calm = 0
 
-    def wait(self) -> None:
+    def wait(self, closed: threading.Event) -> None:
         """Return when a request may be sent.
 
-        Raises ClosedError after `close`, and the wish for a silence that is longer than the longest.
+        Raises ClosedError when `closed` is set, and the wish for a silence that is longer than the longest.
         """
-        while not self._closed.is_set():
+        while not closed.is_set():
             if (left := self._silent_until - time.monotonic()) > 0:
                 if left > self._longest and self._wish:
                     raise self._wish
-                self._closed.wait(left)
+                closed.wait(left)
             elif self._is_due() and self._silent_until <= time.monotonic():
                 return
         raise ClosedError
@@ -76,10 +75,6 @@ class Throttle:
         if self._calm >= CALM and self.allowed < self._most:
             self._calm = 0
             self.allowed += 1
-
-    def close(self) -> None:
-        """Let no request be sent any more."""
-        self._closed.set()
 
 
 def _limiter(rate: float) -> Limiter:

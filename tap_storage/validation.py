@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from singer_sdk.exceptions import ConfigurationError
@@ -12,31 +12,37 @@ from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_storage import settings
 from tap_storage.bookmarks import parse_instant, writes_dates
+from tap_storage.config_schema import CONNECTION
 from tap_storage.records import compile_path
+from tap_storage.schema import load_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from tap_storage.settings import Config, Schema
 
+NOUNS = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
+"""What settings of a type are called."""
+CONNECTION_SETTINGS = frozenset(setting.name for setting in CONNECTION)
+"""Settings that no resource has of its own."""
 PARAMETERS = ("limit_param", "offset_param", "start_param", "end_param")
 """Settings that name query parameters."""
 
 
-def check(config: Config, schema: Schema, *, required: bool = True) -> None:
+def check(config: Config, declared: Schema, *, required: bool = True) -> None:
     """Raise ConfigurationError with one line for each setting that is wrong.
 
     config: as `settings.resolve` returns it. required: whether settings without a default must be there.
     """
-    # An error without a path is about a missing setting, which is told of below.
-    faults = {
-        str(error.path[0]): f"must be {_expectation(schema['properties'][error.path[0]])}"
-        for error in DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config)
-        if error.path
-    }
+    faults = _mistyped(config, declared)
+    entry_schema = declared["properties"]["resources"]["items"]
+    entries = config["resources"] if "resources" not in faults else []
+    for number, entry in enumerate(entries):
+        faults |= {f"resources[{number}].{name}": fault for name, fault in _wrong_entry(entry, entry_schema)}
+    faults |= {name: fault for name, fault in _doubled(entries) if name not in faults}
     for name, fault in [
-        *_missing(config, schema if required else {}),
-        *_inconsistent(config, faults),
+        *_missing(config, declared if required else {}),
+        *_inconsistent(config, entries, faults),
     ]:
         faults.setdefault(name, fault)
     if faults:
@@ -45,13 +51,61 @@ def check(config: Config, schema: Schema, *, required: bool = True) -> None:
 
 def unknown(config: Config, schema: Schema) -> Iterator[tuple[str, str]]:
     """Yield the name of each setting that does not exist, with a warning."""
-    import difflib  # noqa: PLC0415 (for those who mistype)
-
     for name in list(config):
         if name not in schema["properties"]:
-            near = difflib.get_close_matches(name, schema["properties"], n=1)
-            hint = f"; did you mean {near[0]}?" if near else " (see tap-storage --about)"
+            near = _near(name, schema)
+            hint = f"; did you mean {near}?" if near else " (see tap-storage --about)"
             yield name, f"Setting {name} does not exist and has no effect{hint}"
+
+
+def _near(name: str, schema: Schema) -> str:
+    """Return the setting whose name is most like this one, "" if none is."""
+    import difflib  # noqa: PLC0415 (for those who mistype)
+
+    near = difflib.get_close_matches(name, schema["properties"], n=1)
+    return near[0] if near else ""
+
+
+def _mistyped(config: Config, schema: Schema) -> dict[str, str]:
+    """Return what is wrong with the types and bounds of settings, by name."""
+    # An error without a path is about a setting that is missing, or unknown, which is told of elsewhere; one that is
+    # deeper, of an entry of resources.
+    return {
+        str(error.path[0]): f"must be {_expectation(schema['properties'][error.path[0]])}"
+        for error in DEFAULT_JSONSCHEMA_VALIDATOR(schema).iter_errors(config)
+        if error.path and (error.path[0] != "resources" or len(error.path) == 1)
+    }
+
+
+def _wrong_entry(entry: Any, schema: Schema) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with an entry of resources by itself."""
+    if not isinstance(entry, dict):
+        yield "name", 'is missing; each entry must be an object such as {"name": "files", "path": "/v1/files"}'
+        return
+    faults = _mistyped(entry, schema)
+    if "name" not in entry:
+        yield "name", "is missing; it names the stream"
+    elif "name" in faults:
+        yield "name", "must be of letters, digits, _ and -, and not begin with a digit or -; it names the stream"
+    for name in entry:
+        if name in CONNECTION_SETTINGS:
+            yield name, "is for all resources together; set it at the top level"
+        elif name not in schema["properties"]:
+            yield name, f"does not exist; an entry takes {_near(name, schema) or 'the settings of a collection'}"
+        elif name in faults and name != "name":
+            yield name, faults[name]
+
+
+def _doubled(entries: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    """Yield the names that an entry before has: some destinations do not tell case apart."""
+    seen: dict[str, int] = {}
+    for number, entry in enumerate(entries):
+        name = str(entry.get("name", number)).lower() if isinstance(entry, dict) else str(number)
+        if (first := seen.setdefault(name, number)) != number:
+            yield (
+                f"resources[{number}].name",
+                f"is that of resources[{first}] too; give each another, whatever the case",
+            )
 
 
 def _expectation(setting: Schema) -> str:
@@ -60,14 +114,11 @@ def _expectation(setting: Schema) -> str:
     if "enum" in setting:
         return "one of " + ", ".join(value for value in setting["enum"] if value)
     if "array" in types:
-        return f"a list in which each element is {_expectation(setting['items'])}"
-    for name, noun in {
-        "integer": "a whole number",
-        "number": "a number",
-        "boolean": "true or false",
-    }.items():
-        if name in types:
-            return noun + _bounds(setting)
+        entries = "object" in setting["items"].get("type", "")
+        element = f"a list in which each element is {_expectation(setting['items'])}"
+        return "a list of at least one object with a name" if entries else element
+    if noun := next((NOUNS[name] for name in NOUNS if name in types), None):
+        return noun + _bounds(setting)
     if "object" in types and setting.get("properties") and "examples" in setting:
         return f"an object such as {json.dumps(setting['examples'][0])}; batch_size may be beside them"
     if "object" in types:
@@ -88,17 +139,39 @@ def _missing(config: Config, schema: Schema) -> Iterator[tuple[str, str]]:
             yield name, f"is missing; set it in the config, or as {variable} with --config=ENV"
 
 
-def _inconsistent(config: Config, known: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _inconsistent(config: Config, entries: Sequence[Any], known: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield what a JSON schema cannot express. known: settings already found wrong, which are passed over."""
     sound = {name: value for name, value in config.items() if name not in known}
     yield from _wrong_address(sound)
+    yield from _wrong_headers(sound)
+    for number, entry in enumerate(entries):
+        where = f"resources[{number}]."
+        own = (
+            {name: value for name, value in entry.items() if where + name not in known}
+            if isinstance(entry, dict)
+            else {}
+        )
+        for name, fault in _wrong_resource(settings.of_resource(sound, own)):
+            yield where + name if name in own else name, fault
+
+
+def _wrong_resource(sound: Config) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together in the settings of one resource."""
     yield from _wrong_path(sound)
     yield from _wrong_paging(sound)
     yield from _wrong_selectors(sound)
+    yield from _wrong_schema(sound)
     yield from _wrong_dates(sound)
     yield from _wrong_filters(sound)
     yield from _wrong_parameters(sound)
-    yield from _wrong_headers(sound)
+
+
+def _wrong_schema(config: Config) -> Iterator[tuple[str, str]]:
+    if given := config.get("schema"):
+        try:
+            load_schema(given)
+        except ValueError as error:
+            yield "schema", str(error)
 
 
 def _wrong_address(config: Config) -> Iterator[tuple[str, str]]:

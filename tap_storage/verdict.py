@@ -39,6 +39,8 @@ class Verdict:
     read: int = 0
     pages: int = 0
     moved: int = 0
+    nulled: int = 0
+    """Values that did not fit the schema."""
     total: int | None = None
     emitted: int = 0
     """Pages of which records were emitted …"""
@@ -62,6 +64,7 @@ class Verdict:
             "bytes": self.traffic.bytes,
             "rows_moved": self.moved,
             "total_promised": self.total,
+            "values_nulled": self.nulled,
             "page_lane": round(self.at_once / self.emitted, 3) if self.emitted else None,
         }
 

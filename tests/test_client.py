@@ -11,6 +11,7 @@ from singer_sdk.streams.rest import HTTPRequest
 from tap_storage import client
 from tap_storage.client import Client
 from tap_storage.settings import Connection
+from tap_storage.transport import Transport
 from tap_storage.verdict import Traffic
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(api: FakeAPI, monkeypat
         retry_statuses=[],
         concurrency=1,
     )
-    reader = Client(connection, log=print, observe=lambda *_: None, traffic=Traffic())
+    reader = Client(Transport(connection), log=print, observe=lambda *_: None, traffic=Traffic())
     request = HTTPRequest(f"{api.url}/v1/resource", params={"api_key": api.api_key})
     with pytest.raises(FatalAPIError, match=r"^has a body of more than 1 MiB: lower limit$"):
         reader.ask(request, attempt=1, begin=lambda: None, expect=lambda _: None)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from demo.control import ROOT
-from tap_storage.tap import CONNECTION, RESOURCE, TapStorage
+from tap_storage.config_schema import config_schema
+from tap_storage.tap import TapStorage
 from tests.running import BIN, PATIENCE_S, environment
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def rows() -> list[tuple[str, str, str]]:
     """Return name, default and meaning of each setting, as the README should have them."""
     schema: dict[str, Any] = TapStorage.config_jsonschema
     listed = []
-    for name in (setting.name for setting in (*CONNECTION, *RESOURCE)):
+    for name in config_schema()["properties"]:
         setting = schema["properties"][name]
         default = setting.get("default", "")
         text = default if isinstance(default, str) else json.dumps(default)

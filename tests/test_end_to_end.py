@@ -182,7 +182,8 @@ def test_a_pipeline_whose_tap_is_killed_goes_on_where_it_was(pipeline: Pipeline)
     before = len(api.requests())
     pipeline.run()
     again = api.requests()[before:]
-    assert min(request["offset"] for request in again) > 9_000
+    assert again[0]["offset"] == 0  # the sample for the catalog
+    assert min(request["offset"] for request in again[1:]) > 9_000
     assert pipeline.rows() == pipeline.served()
     stored = json.loads(pipeline.meltano("state", "get", "demo:tap-storage-to-target-postgres").stdout)
     assert set(stored["singer_state"]["bookmarks"]["storage_data"]) == {"replication_key", "replication_key_value"}

@@ -80,14 +80,12 @@ WRONG: list[tuple[str, Any]] = [
     ("page_overlap", 100),
     ("page_overlap", "some"),
     ("primary_keys", "{}"),
-    ("primary_keys", ["uuid"]),
     ("replication_key", "name"),
     ("datetime_format", "dd.mm.yyyy"),
     ("datetime_format", "%H:%M"),
     ("datetime_format", "%s"),
     ("sort_order", "newest"),
     ("lookback_window", -1),
-    ("replication_key", "changed"),
     ("stream_maps", 3),
 ]
 
@@ -99,6 +97,17 @@ def test_a_wrong_setting_is_refused_by_name(tap: Tap, api: FakeAPI, name: str, v
     refused(run, f"Setting {name}:")
     assert api.requests() == []
     assert "s3cr3t" not in run.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("primary_keys", ["uuid"]), ("replication_key", "changed")], ids=str)
+def test_a_key_that_no_schema_and_no_sample_has_is_refused(tap: Tap, api: FakeAPI, name: str, value: object) -> None:
+    """Every record would be written over the one before, or every run read everything."""
+    refused(tap(settings(api, **{name: value}, infer_schema=False)), f"Setting {name}:")
+    assert api.requests() == []
+    run = tap(settings(api, **{name: value}))
+    assert (run.status, run.records, len(run.errors)) == (1, [], 1)
+    assert name in run.errors[0]
+    assert len(api.requests()) == 1
 
 
 @pytest.mark.parametrize(

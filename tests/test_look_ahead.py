@@ -185,10 +185,10 @@ def test_a_second_wish_for_a_pause_halves_what_is_in_flight_and_calm_restores_it
     throttle.pause(0.01, wish)
     throttle.pause(0.01, wish)
     assert throttle.allowed == 8
-    throttle.wait()
+    throttle.wait(threading.Event())
     throttle.pause(0.01, wish)
     assert throttle.allowed == 4
-    throttle.wait()
+    throttle.wait(threading.Event())
     for _ in range(100):
         throttle.relax()
     assert throttle.allowed == 5
@@ -199,11 +199,12 @@ def test_a_silence_that_is_too_long_is_not_waited_for_and_closing_ends_the_wait(
     throttle = Throttle(most=8, rate=None, longest=1)
     wish = TransientError("m", "r", retry_after=3600)
     throttle.pause(3600, wish)
+    closed = threading.Event()
     with pytest.raises(TransientError):
-        throttle.wait()
-    throttle.close()
+        throttle.wait(closed)
+    closed.set()
     with pytest.raises(ClosedError):
-        throttle.wait()
+        throttle.wait(closed)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4, 16])

@@ -112,6 +112,17 @@ EVERYTHING: dict[str, Any] = {
     "datetime_format": "epoch",
     "sort_order": "descending",
     "lookback_window": 7.5,
+    "infer_schema": False,
+    "on_misfit": "null",
+    "schema": {
+        "properties": {
+            "id": {"type": "string"},
+            "path": {"type": "string"},
+            "updated_at": {"type": ["string", "null"], "format": "date-time"},
+            "size": {"type": ["boolean", "null"]},
+        }
+    },
+    "resources": [{"name": "things", "params": {"filter.status": "y"}}],
 }
 
 
@@ -130,7 +141,7 @@ def test_every_setting_means_the_same_by_every_way(way: Way, api: FakeAPI) -> No
     run = way({"base_url": api.url, "api_key": api.api_key, **EVERYTHING})
     assert run.status == 0, run.stderr
     requests = api.requests()
-    sent = "filter.status=x&flag=true&number=7&none=&a.b=c&since=1577837399&until=1577840401"
+    sent = "filter.status=y&since=1577837399&until=1577840401"
     assert [request["query"] for request in requests] == [
         f"take=60&skip={offset}&{sent}" for offset in (1, 59, 59, 117, 175)
     ]
@@ -141,12 +152,22 @@ def test_every_setting_means_the_same_by_every_way(way: Way, api: FakeAPI) -> No
         (api.api_key, "a.b", "1", "copier/1")
     }
     (schema,) = (message for message in run.messages if message["type"] == "SCHEMA")
+    assert schema["stream"] == "things"
+    assert schema["schema"]["properties"].keys() == EVERYTHING["schema"]["properties"].keys()
+    assert {record["size"] for record in run.records} == {None}
     assert (schema["key_properties"], schema["bookmark_properties"]) == (["path", "id"], ["updated_at"])
     assert run.ids == [
         record["id"]
         for record in api.records()[: 200 - 1]
         if record["updated_at"] is None or "2020-01-01T00:10:00Z" <= record["updated_at"] < "2020-01-01T01:00:00Z"
     ]
+
+
+def test_parameters_mean_the_same_by_every_way(way: Way, api: FakeAPI) -> None:
+    """Meltano makes objects of dotted names, and the environment knows only text."""
+    params = {"filter.status": "x", "flag": True, "number": 7, "none": "", "a": {"b": "c"}}
+    assert way({"base_url": api.url, "api_key": api.api_key, "params": params, "infer_schema": False}).status == 0
+    assert "filter.status=x&flag=true&number=7&none=&a.b=c" in api.requests()[0]["query"]
 
 
 @pytest.mark.parametrize("name", ["total_path", "replication_key", "offset_param"])
@@ -216,6 +237,9 @@ def test_the_defaults_are_the_specification() -> None:
         "retry_statuses": [429, 500, 502, 503, 504],
         "concurrency": 4,
         "emit_activate_version_messages": False,
+        "infer_schema": True,
+        "on_misfit": "fail",
+        "resources": [{"name": "storage_data"}],
         "path": "/v1/resource",
         "params": {},
         "data_selector": "data",
@@ -250,5 +274,11 @@ def test_meltano_describes_every_setting_as_the_tap_does() -> None:
 
 def test_what_must_not_be_printed_is_known() -> None:
     """A value that is not told to the redaction is printed."""
-    config = {"api_key": "k", "headers": {"A": "h"}, "params": {"a": "p", "b": ["q", "r"]}, "path": "/not-this"}
-    assert sorted(config_settings.secrets(config)) == ["h", "k", "p", "q", "r"]
+    config = {
+        "api_key": "k",
+        "headers": {"A": "h"},
+        "params": {"a": "p", "b": ["q", "r"]},
+        "path": "/not-this",
+        "resources": [{"name": "nor-this", "params": {"c": "s"}}],
+    }
+    assert sorted(config_settings.secrets(config)) == ["h", "k", "p", "q", "r", "s"]

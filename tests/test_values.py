@@ -38,7 +38,7 @@ def test_a_number_keeps_every_digit(tap: Tap, api: FakeAPI, number: str) -> None
     api.replace(f'[{{"id": "a", "metadata": {{"n": {number}}}}}]')
     run = tap(settings(api))
     assert run.status == 0
-    assert f'"metadata":{{"n": {number}}}' in run.stdout
+    assert f'"metadata":{{"n":{number}}}' in run.stdout.replace('"n": ', '"n":')
 
 
 TEXTS = ["\u2028\u2029\x85", "𝄞 🏖️", 'a "quoted" \\ text', "tab\tnewline\n", "\x00\x1f", "é e\u0301"]
@@ -55,9 +55,9 @@ def test_a_text_stays_on_its_line_and_whole(tap: Tap, api: FakeAPI, text: str) -
 def test_a_field_that_the_schema_does_not_know_is_told_of_and_left_out(tap: Tap, api: FakeAPI) -> None:
     """A run would fail because the vendor added a field."""
     api.replace('[{"id": "a", "colour": "red"}, {"id": "b", "colour": "blue"}]')
-    run = tap(settings(api))
+    run = tap(settings(api, infer_schema=False))
     assert (run.status, run.records) == (0, [{"id": "a"}, {"id": "b"}])
-    assert ["colour" in line for line in run.warnings if "catalog schema" in line] == [True]
+    assert ["colour" in line for line in run.warnings if line.startswith("Left out")] == [True]
 
 
 def test_integer_ids_stay_integers(tap: Tap, api: FakeAPI) -> None:
@@ -66,11 +66,11 @@ def test_integer_ids_stay_integers(tap: Tap, api: FakeAPI) -> None:
     assert tap(settings(api)).ids == list(range(1, 251))
 
 
-@pytest.mark.parametrize("value", ['"false"', "[]", "{}", "2", "0.5"])
+@pytest.mark.parametrize("value", ['"no"', "[]", "{}", "2", "0.5"])
 def test_what_is_no_truth_value_in_a_boolean_field_is_an_error(tap: Tap, api: FakeAPI, value: str) -> None:
-    """The SDK turns the text "false" into true."""
+    """The SDK turns the text "no" into true."""
     api.replace(f'[{{"id": "a", "is_public": {value}}}]')
-    run = tap(settings(api))
+    run = tap(settings(api, infer_schema=False))
     assert (run.status, run.records) == (1, [])
     assert "is_public" in run.errors[0]
 

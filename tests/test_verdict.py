@@ -27,6 +27,7 @@ FIELDS = [
     "bytes",
     "rows_moved",
     "total_promised",
+    "values_nulled",
     "page_lane",
 ]
 BOOKMARKED = {
@@ -66,6 +67,7 @@ def test_the_verdict_says_what_a_run_came_to(tap: Tap, api: FakeAPI) -> None:
         "bytes": bytes_served(api),
         "rows_moved": 0,
         "total_promised": 250,
+        "values_nulled": 0,
         "page_lane": 1.0,
     }
 

@@ -1,0 +1,220 @@
+"""The schema of a stream: the one that a person wrote, or the built-in one with what a sample shows."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genson import SchemaBuilder
+from genson.schema.strategies import BASIC_SCHEMA_STRATEGIES, Number, String
+from singer_sdk.schema.source import SchemaDirectory
+from singer_sdk.singerlib.schema import resolve_schema_references
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
+
+from tap_storage import schemas
+from tap_storage.bookmarks import parse_instant
+from tap_storage.settings import STREAM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    Schema = Mapping[str, Any]
+
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)?", re.IGNORECASE)
+LARGEST = 1 << 63
+"""Whole numbers from here on are numbers: a destination's integers do not hold them."""
+MOST_KEYS = 100
+"""An object with more keys than this in a sample has data for keys, and not fields."""
+_INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
+
+
+def built_in() -> dict[str, Any]:
+    """Return the schema of the specification."""
+    return copy.deepcopy(SchemaDirectory(schemas).get_schema(STREAM))
+
+
+def load_schema(setting: Schema | str) -> dict[str, Any]:
+    """Return the schema that a person gave: itself, as JSON text, or as the path of a file.
+
+    Raises ValueError, which says what is wrong with it as a predicate, and quotes nothing of it.
+    """
+    schema: Any = _parse(setting) if isinstance(setting, str) else copy.deepcopy(setting)
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not properties or not isinstance(properties, dict) or "object" not in schema.get("type", "object"):
+        msg = 'must be the JSON schema of an object with properties, such as {"properties": {"id": {"type": "string"}}}'
+        raise ValueError(msg)
+    if not all(isinstance(field, dict) for field in properties.values()):
+        msg = "must be the JSON schema of an object, each of whose properties is an object with a type"
+        raise ValueError(msg)
+    try:
+        resolved = resolve_schema_references(schema)
+        DEFAULT_JSONSCHEMA_VALIDATOR.check_schema(resolved)
+    except Exception as error:  # noqa: BLE001 (of jsonschema and referencing; what they say would quote the schema)
+        path = ".".join(str(step) for step in getattr(error, "absolute_path", ()))
+        msg = f"is no valid JSON schema{f' at {path}' if path else ''}: correct it (a $ref must lead to a part of it)"
+        raise ValueError(msg) from None
+    resolved.setdefault("type", "object")
+    return resolved
+
+
+def _parse(text: str) -> Any:
+    if not text.lstrip().startswith("{"):
+        try:
+            text = Path(text).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeError, ValueError):
+            msg = "must be a JSON schema, or the path of a file that holds one; there is no such file that can be read"
+            raise ValueError(msg) from None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        msg = "must be a JSON schema, and is no valid JSON"
+        raise ValueError(msg) from None
+
+
+def merge(
+    known: Schema,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    keys: Sequence[str],
+    replication_key: str | None,
+    reads: Callable[[Any], bool],
+) -> dict[str, Any]:
+    """Return a schema with what records show of their fields' types; of one that is null throughout, what was known.
+
+    keys: primary keys, which are never null. reads: tells whether a value of the replication key names an instant; the
+    key is a date-time if any does, or if it is known as one and has texts.
+    """
+    properties = dict(known["properties"])
+    for name, shown in _infer(records, keys).items():
+        before = properties.get(name, {})
+        known_instant = before.get("format") == "date-time"
+        if (
+            name == replication_key
+            and "string" in shown["type"]
+            and (known_instant or any(reads(record.get(name)) for record in records))
+        ):
+            properties[name] = before if known_instant else _INSTANT
+        elif shown["type"] == ["null"]:
+            properties[name] = before or {"type": ["string", "null"]}
+        else:
+            same = {*shown["type"], "null"} == {*_types(before), "null"}
+            properties[name] = shown | (
+                {"description": before["description"]} if same and "description" in before else {}
+            )
+    return {**known, "properties": properties, "required": [key for key in keys if key in properties]}
+
+
+def _infer(records: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the schema of each field of some records; of one that is null throughout, the type null alone."""
+    builder = _Builder(schema_uri=None)
+    for record in records:
+        builder.add_object(record)
+    fields = {name: _settle(field) for name, field in builder.to_schema().get("properties", {}).items()}
+    for key in keys:
+        if key in fields and fields[key]["type"] != ["null"]:
+            fields[key]["type"] = [kind for kind in fields[key]["type"] if kind != "null"]
+    return fields
+
+
+def _settle(generated: Schema) -> dict[str, Any]:
+    """Return a nullable type for all that was met. Values of several types are left as they are."""
+    branches = [branch for branch in _branches(generated) if branch["type"] != "null"]
+    kinds = {branch["type"] for branch in branches}
+    if not kinds:
+        return {"type": ["null"]}
+    if kinds == {"object"}:
+        return _open_object(branches[0])
+    if kinds == {"array"}:
+        items = branches[0].get("items")
+        return {"type": ["array", "null"], "items": _nullable(_settle(items)) if items else {}}
+    if kinds == {"string"}:
+        formats = {branch.get("format") for branch in branches}
+        shown = "date-time" if formats == {"date", "date-time"} else formats.pop() if len(formats) == 1 else None
+        return {"type": ["string", "null"]} | ({"format": shown} if shown else {})
+    return {"type": [*sorted(kinds), "null"]} | ({"additionalProperties": True} if "object" in kinds else {})
+
+
+def _open_object(shown: Schema) -> dict[str, Any]:
+    """Return the schema of an object that may have more fields than a sample shows."""
+    fields = shown.get("properties", {})
+    named = {name: _nullable(_settle(field)) for name, field in fields.items()} if len(fields) <= MOST_KEYS else {}
+    return {"type": ["object", "null"], "additionalProperties": True} | ({"properties": named} if named else {})
+
+
+def _nullable(field: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a field inside another; one that is null throughout is left open."""
+    return {} if field["type"] == ["null"] else field
+
+
+def _branches(generated: Schema) -> list[dict[str, Any]]:
+    """Return what genson joined: schemas of one type each."""
+    branches = generated.get("anyOf", [generated] if generated else [])
+    return [{**branch, "type": kind} for branch in branches for kind in _types(branch)]
+
+
+def _types(schema: Schema) -> list[str]:
+    kinds = schema.get("type", [])
+    return [kinds] if isinstance(kinds, str) else list(kinds)
+
+
+class _Number(Number):  # type: ignore[misc]
+    """Numbers as they are decoded here."""
+
+    PYTHON_TYPES = (int, Decimal)
+
+    def add_object(self, obj: Any) -> None:
+        """Take a value in."""
+        if isinstance(obj, Decimal) or not -LARGEST <= obj < LARGEST:
+            self._type = "number"
+
+
+class _Date(String):  # type: ignore[misc]
+    """Texts that name a day."""
+
+    PATTERN, FORMAT = DATE, "date"
+
+    @classmethod
+    def match_schema(cls, schema: Schema) -> bool:
+        """Tell whether this strategy made a schema."""
+        return schema.get("format") == cls.FORMAT
+
+    @classmethod
+    def match_object(cls, obj: Any) -> bool:
+        """Tell whether a value is one."""
+        return isinstance(obj, str) and bool(cls.PATTERN.fullmatch(obj)) and parse_instant(obj) is not None
+
+    def to_schema(self) -> dict[str, Any]:
+        """Return what all the values have in common."""
+        return {"type": "string", "format": self.FORMAT}
+
+
+class _DateTime(_Date):
+    """Texts that name an instant."""
+
+    PATTERN, FORMAT = DATE_TIME, "date-time"
+
+
+class _Text(String):  # type: ignore[misc]
+    """Other texts."""
+
+    @classmethod
+    def match_object(cls, obj: Any) -> bool:
+        """Tell whether a value is one."""
+        return isinstance(obj, str) and not _Date.match_object(obj) and not _DateTime.match_object(obj)
+
+
+class _Builder(SchemaBuilder):  # type: ignore[misc]
+    """genson, with dates and exact numbers."""
+
+    STRATEGIES = (
+        _Date,
+        _DateTime,
+        _Text,
+        _Number,
+        *(strategy for strategy in BASIC_SCHEMA_STRATEGIES if strategy not in (Number, String)),
+    )

@@ -1,0 +1,173 @@
+"""Records that the schema does not foresee: converted where nothing is lost, else refused, and never without a word."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.running import settings
+
+if TYPE_CHECKING:
+    from demo.control import FakeAPI
+    from tests.running import Run, Tap
+
+
+def own(**fields: Any) -> dict[str, Any]:
+    """Return a schema with these fields beside the keys."""
+    keys = {"id": {"type": ["integer", "string"]}, "created_at": {"type": ["string", "null"], "format": "date-time"}}
+    return {"type": "object", "properties": {**keys, **fields}}
+
+
+def read(tap: Tap, api: FakeAPI, field: Any, value: str, **more: Any) -> Run:
+    """Read one record with this value, given as JSON, in a field with this schema."""
+    api.replace(f'[{{"id": 1, "field": {value}}}]')
+    return tap(settings(api, schema=own(field=field), **more))
+
+
+WHOLE, NUMBER, TRUTH, TEXT = ({"type": [kind, "null"]} for kind in ("integer", "number", "boolean", "string"))
+MOMENT, DAY = ({"type": ["string", "null"], "format": form} for form in ("date-time", "date"))
+SMALL = {"type": ["integer", "null"], "maximum": 9}
+INNER = {"type": ["object", "null"], "properties": {"n": WHOLE}}
+LISTED = {"type": ["array", "null"], "items": WHOLE}
+EITHER = {"anyOf": [WHOLE, {"type": "string", "format": "date-time"}]}
+
+LOSSLESS: list[tuple[Any, str, Any]] = [
+    (WHOLE, '"12"', 12),
+    (WHOLE, "12.0", 12),
+    (WHOLE, "1.2e3", 1200),
+    (WHOLE, "-18446744073709551617", -18446744073709551617),
+    (NUMBER, '"1.50"', Decimal("1.50")),
+    (NUMBER, "12", 12),
+    (TRUTH, "1", True),
+    (TRUTH, "0.0", False),
+    (TRUTH, '"false"', False),
+    (TEXT, "12.50", "12.50"),
+    (TEXT, "true", "true"),
+    (TEXT, '{"a": [1.10, null]}', '{"a":[1.10,null]}'),
+    (MOMENT, '"2024-01-31 10:00"', "2024-01-31 10:00"),
+    (DAY, '"2024-01-31"', "2024-01-31"),
+    (INNER, '{"n": "5", "new": 1}', {"n": 5}),
+    (LISTED, '[1, "2", null]', [1, 2, None]),
+    (SMALL, '"9"', 9),
+    (EITHER, '"7"', 7),
+    (EITHER, '"2024-01-31T10:00:00Z"', "2024-01-31T10:00:00Z"),
+    ({}, '{"any": 1}', {"any": 1}),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "expected"), LOSSLESS, ids=str)
+def test_a_value_is_converted_where_nothing_is_lost(
+    tap: Tap, api: FakeAPI, field: Any, value: str, expected: Any
+) -> None:
+    """A vendor that writes numbers as texts could not be read, or a destination would fail on them."""
+    run = read(tap, api, field, value)
+    assert (run.status, run.records) == (0, [{"id": 1, "field": expected}])
+    assert [type(record["field"]) for record in run.records] == [type(expected)]
+
+
+MISFITS: list[tuple[Any, str, str]] = [
+    (WHOLE, '"twelve"', "is a text, and the schema has a whole number or null"),
+    (WHOLE, '"012"', "is a text, and the schema has a whole number or null"),
+    (WHOLE, "1.5", "is a number, and the schema has a whole number or null"),
+    (WHOLE, "1e999999999", "is a number, and the schema has a whole number or null"),
+    (WHOLE, "true", "is true or false, and the schema has a whole number or null"),
+    (TRUTH, "2", "is a whole number, and the schema has true or false or null"),
+    (TRUTH, '"yes"', "is a text, and the schema has true or false or null"),
+    (MOMENT, '"soon"', "is a text, and the schema has a text (date-time) or null"),
+    (MOMENT, '""', "is a text, and the schema has a text (date-time) or null"),
+    (MOMENT, "1704067200", "is a whole number, and the schema has a text (date-time) or null"),
+    (DAY, '"2024-01-31T00:00:00Z"', "is a text, and the schema has a text (date) or null"),
+    (INNER, '"x"', "is a text, and the schema has an object or null"),
+    (SMALL, "10", "does not fit what the schema says of it beyond its type"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "why"), MISFITS, ids=str)
+def test_a_value_that_does_not_fit_is_an_error_with_the_yaml_that_mends_it(
+    tap: Tap, api: FakeAPI, field: Any, value: str, why: str
+) -> None:
+    """The destination would fail far from the cause, or keep something else than the API has."""
+    run = read(tap, api, field, value)
+    assert (run.status, run.records, run.bookmark, len(run.errors)) == (1, [], None, 1)
+    (error,) = run.errors
+    assert error.startswith(f"Field field of record {{'id': 1}} {why}. ")
+    assert 'or set on_misfit: "null"' in error
+    mended = json.loads(error.split("schema: ")[-1].split(")")[0])["storage_data"]["field"]
+    again = read(tap, api, mended, value)
+    assert (again.status, len(again.records)) == (0, 1)
+
+
+@pytest.mark.parametrize(("field", "value", "why"), MISFITS[:2] + MISFITS[7:8] + MISFITS[-2:], ids=str)
+def test_a_value_that_does_not_fit_is_null_if_one_wants_that(
+    tap: Tap, api: FakeAPI, field: Any, value: str, why: str
+) -> None:
+    """One bad value would keep a million good records from their destination."""
+    del why
+    api.replace(json.dumps([{"id": n, "field": json.loads(value) if n % 2 else None} for n in range(250)]))
+    run = tap(settings(api, schema=own(field=field), on_misfit="null"))
+    assert (run.status, {record["field"] for record in run.records}, len(run.records)) == (0, {None}, 250)
+    assert (run.verdict["values_nulled"], run.verdict["verdict"]) == (125, "complete")
+    assert [line for line in run.warnings if "Field field" in line] == [
+        "Field field does not fit the schema, and is null in such records, as on_misfit says: {'id': 1} for one"
+    ]
+
+
+def test_inside_an_object_only_the_value_that_does_not_fit_is_null(tap: Tap, api: FakeAPI) -> None:
+    """A whole object would be lost for one of its fields."""
+    nested = {"type": ["object", "null"], "properties": {"n": WHOLE, "rest": LISTED}}
+    run = read(tap, api, nested, '{"n": "x", "rest": [1, "y", 3]}', on_misfit="null")
+    assert run.records == [{"id": 1, "field": {"n": None, "rest": [1, None, 3]}}]
+    assert run.verdict["values_nulled"] == 2
+
+
+@pytest.mark.parametrize("field", [{"type": "integer"}, {"type": "integer", "minimum": 1}], ids=str)
+def test_a_field_that_may_not_be_null_is_an_error_all_the_same(tap: Tap, api: FakeAPI, field: Any) -> None:
+    """The destination would refuse the null."""
+    run = read(tap, api, field, '"x"', on_misfit="null")
+    assert (run.status, run.records) == (1, [])
+
+
+def test_a_field_that_the_schema_requires_and_a_record_lacks_is_an_error(tap: Tap, api: FakeAPI) -> None:
+    """The destination would refuse the record."""
+    api.replace('[{"id": 1, "field": 1}, {"id": 2}]')
+    run = tap(settings(api, schema={**own(field=WHOLE), "required": ["id", "field"]}))
+    assert run.status == 1
+    assert "Field field of record {'id': 2} is not there, and the schema requires it" in run.errors[0]
+    api.replace('[{"id": 1, "field": 1}, {"id": 2, "field": null}]')
+    good = tap(settings(api, schema={**own(field=WHOLE), "required": ["id", "field"]}))
+    assert (good.status, len(good.records), good.verdict["page_lane"]) == (0, 2, 1)
+
+
+def test_a_deselected_field_may_hold_anything(tap: Tap, api: FakeAPI) -> None:
+    """A run would fail at a value that nobody wants."""
+    config = settings(api, schema=own(field=WHOLE, other=TEXT))
+    api.replace('[{"id": 1, "field": "x", "other": 5}]')
+    catalog = tap.discover(config)
+    for entry in catalog["streams"][0]["metadata"]:
+        if entry["breadcrumb"] == ["properties", "field"]:
+            entry["metadata"]["selected"] = False
+    run = tap(config, catalog=catalog)
+    assert (run.status, run.records) == (0, [{"id": 1, "other": "5"}])
+
+
+def test_a_field_that_appears_later_is_told_of_once_and_ends_nothing(tap: Tap, api: FakeAPI) -> None:
+    """A run would fail because the vendor added a field, or keep silent about it."""
+    records: list[dict[str, Any]] = [{"id": n, "meta": {"a": 1}} for n in range(100)]
+    records += [{"id": n, "colour": "red", "meta": {"b": 2}} for n in range(100, 300)]
+    api.replace(json.dumps(records))
+    catalog = tap.discover(settings(api))
+    api.insert(records=[{"id": 300, "size": "12"}])  # a misfit, so that its page takes the SDK's path
+    api.replace(json.dumps([*records[:100], *[{**r, "size": "12"} for r in records[100:]]]))
+    run = tap(settings(api), catalog=catalog)
+    assert (run.status, len(run.records)) == (0, 300)
+    assert [line for line in run.warnings if "colour" in line] == [
+        (
+            "Left out, as the schema does not have them: colour. To have them, discover again (with Meltano: "
+            "--refresh-catalog), or add them to schema"
+        )
+    ]
+    assert {json.dumps(record["meta"]) for record in run.records} == {'{"a": 1}', '{"b": 2}'}
+    assert {record.get("size") for record in run.records} == {None, 12}
