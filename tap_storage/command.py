@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 from singer_sdk.exceptions import FatalSyncError
@@ -44,14 +45,26 @@ class StorageCommand(SingerCommand):
     @override
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """Run the command and exit: 0 when all went well, 1 after an error, 2 after a wrong call."""
+        status = self._status(*args, **options)
+        with contextlib.suppress(ValueError):  # it is closed
+            try:
+                sys.stderr.flush()
+            except OSError:
+                _discard(sys.stderr)  # the terminal is gone, which Python would make an exit status of its own
+        sys.exit(status)
+
+    def _status(self, *args: Any, **options: Any) -> int:
+        """Run the command, and return its exit status; what went wrong is told of."""
         try:
             status = super().main(*args, **{**options, "standalone_mode": False})
         except click.ClickException as error:
-            self._fail(error.format_message(), error.exit_code)
+            for line in error.format_message().splitlines():
+                self.logger.error(line)  # noqa: TRY400 (no traceback for what a user can mend)
+            return error.exit_code
         except Exception as error:  # noqa: BLE001 (each is told of)
             report(error, self.logger)
-            sys.exit(1)
-        sys.exit(status if isinstance(status, int) else 0)
+            return 1
+        return status if isinstance(status, int) else 0
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
@@ -59,8 +72,8 @@ class StorageCommand(SingerCommand):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except OSError as error:
-            # Nothing else that a run does with files and sockets ends here. What is still buffered would raise at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Nothing else that a run does with files and sockets ends here.
+            _discard(sys.stdout)
             msg = (
                 "The destination closed the pipe before everything was written: look at its own error"
                 if isinstance(error, BrokenPipeError)
@@ -69,7 +82,7 @@ class StorageCommand(SingerCommand):
             raise FatalSyncError(msg) from None
         return result
 
-    def _fail(self, message: str, status: int = 1) -> NoReturn:
-        for line in message.splitlines():
-            self.logger.error(line)
-        sys.exit(status)
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still to be written to a stream go nowhere: it would raise at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

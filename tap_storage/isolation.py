@@ -11,7 +11,7 @@ from singer_sdk import mapper
 from singer_sdk.exceptions import FatalSyncError, SingerSDKError, SyncLifecycleSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 def explain(error: Exception) -> str | None:
@@ -36,12 +36,11 @@ def report(error: Exception, logger: logging.Logger) -> None:
 
 
 class Isolation:
-    """Keeps the failures of streams. A single stream's is raised where it happens."""
+    """Keeps the failures of streams. A single stream's is raised where it happens. count: tells how many are read."""
 
-    def __init__(self, logger: logging.Logger) -> None:
-        self.streams = 1
-        """How many there are."""
+    def __init__(self, logger: logging.Logger, *, count: Callable[[], int]) -> None:
         self._logger = logger
+        self._count = count
         self._failed: list[str] = []
 
     @contextlib.contextmanager
@@ -52,7 +51,7 @@ class Isolation:
         except (OSError, SyncLifecycleSignal):
             raise
         except Exception as error:
-            if self.streams == 1:
+            if self._count() == 1:
                 raise
             report(error, self._logger)
             self._failed.append(stream)
@@ -61,7 +60,7 @@ class Isolation:
         """Raise FatalSyncError if a stream has failed."""
         if self._failed:
             msg = (
-                f"{len(self._failed)} of {self.streams} streams failed: {', '.join(self._failed)}. "
+                f"{len(self._failed)} of {self._count()} streams failed: {', '.join(self._failed)}. "
                 "The others were read, and keep their state"
             )
             raise FatalSyncError(msg)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)?", re.IGNORECASE)
 LARGEST = 1 << 63
-"""Whole numbers from here on are numbers: a destination's integers do not hold them."""
+"""Whole numbers from here on may be texts too, whose columns hold them: integers would not, and numbers be rounded."""
 MOST_KEYS = 100
 """An object with more keys than this in a sample has data for keys, and not fields."""
 _INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
@@ -122,9 +122,12 @@ def _infer(records: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> dict[st
 
 
 def _settle(generated: Schema) -> dict[str, Any]:
-    """Return a nullable type for all that was met. Values of several types are left as they are."""
+    """Return a nullable type for all that was met.
+
+    Values of several types stay as they are, but may be texts too: that is the column that destinations make of it.
+    """
     branches = [branch for branch in _branches(generated) if branch["type"] != "null"]
-    kinds = {branch["type"] for branch in branches}
+    kinds = {branch["type"] for branch in branches} | {"string" for branch in branches if "large" in branch}
     if not kinds:
         return {"type": ["null"]}
     if kinds == {"object"}:
@@ -136,7 +139,11 @@ def _settle(generated: Schema) -> dict[str, Any]:
         formats = {branch.get("format") for branch in branches}
         shown = "date-time" if formats == {"date", "date-time"} else formats.pop() if len(formats) == 1 else None
         return {"type": ["string", "null"]} | ({"format": shown} if shown else {})
-    return {"type": [*sorted(kinds), "null"]} | ({"additionalProperties": True} if "object" in kinds else {})
+    if len(kinds) > 1:
+        return {"type": [*sorted(kinds | {"string"}), "null"]} | (
+            {"additionalProperties": True} if "object" in kinds else {}
+        )
+    return {"type": [*kinds, "null"]}
 
 
 def _open_object(shown: Schema) -> dict[str, Any]:
@@ -165,12 +172,33 @@ def _types(schema: Schema) -> list[str]:
 class _Number(Number):  # type: ignore[misc]
     """Numbers as they are decoded here."""
 
-    PYTHON_TYPES = (int, Decimal)
+    @classmethod
+    def match_object(cls, obj: Any) -> bool:
+        """Tell whether a value is one."""
+        return isinstance(obj, Decimal) or (type(obj) is int and -LARGEST <= obj < LARGEST)
 
     def add_object(self, obj: Any) -> None:
         """Take a value in."""
-        if isinstance(obj, Decimal) or not -LARGEST <= obj < LARGEST:
+        if isinstance(obj, Decimal):
             self._type = "number"
+
+
+class _Large(_Number):
+    """Whole numbers that a destination's integers do not hold."""
+
+    @classmethod
+    def match_schema(cls, schema: Schema) -> bool:
+        """Tell whether this strategy made a schema."""
+        return "large" in schema
+
+    @classmethod
+    def match_object(cls, obj: Any) -> bool:
+        """Tell whether a value is one."""
+        return type(obj) is int and not -LARGEST <= obj < LARGEST
+
+    def to_schema(self) -> dict[str, Any]:
+        """Return what all the values have in common."""
+        return {"type": "integer", "large": True}
 
 
 class _Date(String):  # type: ignore[misc]
@@ -215,6 +243,7 @@ class _Builder(SchemaBuilder):  # type: ignore[misc]
         _Date,
         _DateTime,
         _Text,
+        _Large,
         _Number,
         *(strategy for strategy in BASIC_SCHEMA_STRATEGIES if strategy not in (Number, String)),
     )

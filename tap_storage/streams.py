@@ -164,7 +164,7 @@ class StorageDataStream(IncrementalStream):
         """Let the schema have what the first page shows, and keep that page for the walk."""
         try:
             self._learn()
-        except SingerSDKError as error:
+        except (SingerSDKError, RecursionError) as error:
             self.unlearned = error
 
     def _learn(self) -> None:

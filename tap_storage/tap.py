@@ -112,7 +112,6 @@ class TapStorage(Tap):
                     stream.keys.check("Setting", stream.config)
         else:
             streams = self._catalogued(streams, self.input_catalog)
-        self.isolation.streams = len(streams)
         return streams
 
     @override
@@ -138,7 +137,7 @@ class TapStorage(Tap):
     @cached_property
     def isolation(self) -> Isolation:
         """What keeps one stream's failure from the others."""
-        return Isolation(self.logger)
+        return Isolation(self.logger, count=lambda: sum(stream.selected for stream in self.streams.values()))
 
     @cached_property
     def transport(self) -> Transport:

@@ -88,7 +88,7 @@ def test_the_demo_copies_every_record_and_leaves_nothing(tmp_path: Path) -> None
     assert process.returncode == 0, output
     assert "plain offset loop (the SDK's OffsetPaginator): 1,000 of 2,000 records, exit status 0" in output
     for told in (
-        r"requests +42 +8 ",
+        r"requests +43 +9 ",
         r"records emitted +2,000 +282 ",
         r"rows written +2,000 +282 ",
         r"rows in the table +2,000 +2,250 ",

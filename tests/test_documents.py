@@ -62,7 +62,7 @@ def test_the_readmes_meltano_lines_are_a_definition_that_works(tap: Tap, api: Fa
 def test_the_other_yaml_of_the_readme_is_yaml() -> None:
     """A person would copy what Meltano refuses."""
     blocks = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert [isinstance(yaml.safe_load(block), dict) for block in blocks] == [True, True, True]
+    assert [isinstance(yaml.safe_load(block), dict) for block in blocks] == [True] * 4
 
 
 def test_every_link_within_the_repository_leads_somewhere() -> None:

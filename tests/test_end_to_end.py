@@ -81,6 +81,13 @@ class Pipeline:
             names = ", ".join(COLUMNS)
             return connection.execute(f"select {names} from storage.storage_data order by id").fetchall()  # noqa: S608
 
+    def json_rows(self, table: str) -> list[dict[str, Any]]:
+        """Return a table of any columns, by id, as PostgreSQL writes JSON."""
+        with psycopg.connect(libpq_url(self._database)) as connection:
+            set_json_loads(exactly, connection)
+            query = f"select to_jsonb(t) from storage.{table} t order by id"  # noqa: S608
+            return [row for (row,) in connection.execute(query.encode())]
+
     def count(self, condition: str) -> int:
         """Return how many rows fulfil a condition."""
         query = f"select count(*) from storage.storage_data where {condition}"  # noqa: S608
@@ -176,7 +183,7 @@ def test_a_pipeline_whose_tap_is_killed_goes_on_where_it_was(pipeline: Pipeline)
     """A large collection would never be copied to its end, or with gaps."""
     api = pipeline.api
     api.reset(records=20_000)
-    assert pipeline.kill_tap(after=260) != 0
+    assert pipeline.kill_tap(after=320) != 0
     state = pipeline.meltano("state", "get", "demo:tap-storage-to-target-postgres").stdout
     assert "walk" in json.loads(state)["singer_state"]["bookmarks"]["storage_data"]
     before = len(api.requests())
@@ -225,3 +232,28 @@ def test_a_month_is_read_again_beside_the_daily_run(pipeline: Pipeline) -> None:
     beside = pipeline.meltano("state", "get", "demo:tap-storage-to-target-jsonl:backfill").stdout
     bookmark = json.loads(beside)["singer_state"]["bookmarks"]["storage_data"]["replication_key_value"]
     assert bookmark == "2020-01-01T00:19:30.000000Z"
+
+
+VENDORS: list[dict[str, Any]] = [
+    {"id": 1, "any": 5, "dates": "2024-01-31", "list": [1, 2], "deep": {"a": [{"b": 1}]}, "big": 1, "odd": {"x": 1}},
+    {"id": 2, "any": "x", "dates": "2024-02-01", "list": [], "deep": {"a": [], "c": True}, "big": 2**70, "odd": "text"},
+    {"id": 3, "any": "y", "dates": None, "list": None, "deep": None, "big": None, "odd": [1, "y"]},
+    {"id": 4, "any": 1.5, "made": "2024-01-31T08:00:00.5Z", "never": None, "none": []},
+]
+
+
+def test_another_vendors_fields_arrive_in_postgres(pipeline: Pipeline) -> None:
+    """What a sample shows would be refused by the destination, or stored as something else."""
+    resources = [{"name": "files", "path": "/v1/files"}, {"name": "folders", "path": "/v1/folders"}]
+    pipeline.api.behave(paths=["/v1/files", "/v1/folders"], cap=None)
+    pipeline.api.replace(json.dumps(VENDORS))
+    pipeline.run(TAP_STORAGE_RESOURCES=json.dumps(resources), TAP_STORAGE_REPLICATION_KEY="")
+    for table in ("files", "folders"):
+        rows = pipeline.json_rows(table)
+        assert [row["big"] for row in rows] == ["1", str(2**70), None, None]
+        assert [row["any"] for row in rows] == ["5", "x", "y", "1.5"]
+        assert [row["dates"] for row in rows] == ["2024-01-31", "2024-02-01", None, None]
+        assert [row["list"] for row in rows] == [record.get("list") for record in VENDORS]
+        assert [row["deep"] for row in rows] == [record.get("deep") for record in VENDORS]
+        assert [row["odd"] for row in rows] == [record.get("odd") for record in VENDORS]
+        assert [row["made"] for row in rows][3].startswith("2024-01-31T08:00:00.5")

@@ -317,7 +317,6 @@ def test_numbers_that_came_meanwhile_are_found_by_the_next_run(tap: Tap, api: Fa
 ODD = [
     ({"end_date": "9999-12-31T23:59:59Z", "end_param": "created_to"}, {"created_at": "2024-01-01"}),
     ({"datetime_format": "epoch"}, {"created_at": "--5"}),
-    ({"replication_key": "size", "infer_schema": False}, {"size": "+-3"}),
     ({"datetime_format": "%Y-%m-%d %Y"}, {"created_at": "soon"}),
 ]
 

@@ -34,7 +34,7 @@ def schema_of(run: Run) -> dict[str, Any]:
 INFERRED: list[tuple[str, dict[str, Any]]] = [
     ("1, 2", {"type": ["integer", "null"]}),
     ("1, 2.5", {"type": ["number", "null"]}),
-    ("1, 18446744073709551616", {"type": ["number", "null"]}),
+    ("1, 18446744073709551616", {"type": ["integer", "string", "null"]}),
     ("true, null", {"type": ["boolean", "null"]}),
     ('"x", null', {"type": ["string", "null"]}),
     ("null, null", {"type": ["string", "null"]}),
@@ -43,6 +43,7 @@ INFERRED: list[tuple[str, dict[str, Any]]] = [
     ('"2024-01-31", "2024-02-01T00:00:00+02:00"', {"type": ["string", "null"], "format": "date-time"}),
     ('"2024-01-31", "soon"', {"type": ["string", "null"]}),
     ('"20240131", "20240201"', {"type": ["string", "null"]}),
+    ("1, true", {"type": ["boolean", "integer", "string", "null"]}),
     ('1, "x"', {"type": ["integer", "string", "null"]}),
     ('1.5, "2024-01-31"', {"type": ["number", "string", "null"]}),
     ('{"a": 1}, "x"', {"type": ["object", "string", "null"], "additionalProperties": True}),
