@@ -176,11 +176,12 @@ def _first(branches: Iterable[Fit]) -> Fit:
 def _validated(schema: Schema, fit: Fit) -> Fit:
     """Return what holds a value also against what a schema says beyond types."""
     validator = DEFAULT_JSONSCHEMA_VALIDATOR(schema)
+    plain = msgspec.json.Decoder(float_hook=float)
 
     def fit_and_validate(value: Any, path: str) -> Any:
         fitted = fit(value, path)
-        # Decimals would be compared with the schema's floats.
-        if not validator.is_valid(msgspec.json.decode(encoder.encode(fitted))):
+        # Decimals cannot be divided by the schema's floats; and 1e400 is infinity.
+        if not validator.is_valid(plain.decode(encoder.encode(fitted))):
             raise MisfitError(path, "does not fit what the schema says of it beyond its type")
         return fitted
 

@@ -7,8 +7,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as some
+from jsonschema import FormatChecker
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
+from tap_storage.conform import NOUNS, Conformer, MisfitError
+from tap_storage.conversions import FORMATS
 from tests.running import settings
+from tests.test_schema import VALUES
 
 if TYPE_CHECKING:
     from demo.control import FakeAPI
@@ -26,6 +34,10 @@ def read(tap: Tap, api: FakeAPI, field: Any, value: str, **more: Any) -> Run:
     api.replace(f'[{{"id": 1, "field": {value}}}]')
     return tap(settings(api, schema=own(field=field), **more))
 
+
+DATES = FormatChecker(formats=())
+for form, is_in in FORMATS.items():
+    DATES.checks(form)(lambda text, is_in=is_in: not isinstance(text, str) or is_in(text))
 
 WHOLE, NUMBER, TRUTH, TEXT = ({"type": [kind, "null"]} for kind in ("integer", "number", "boolean", "string"))
 MOMENT, DAY = ({"type": ["string", "null"], "format": form} for form in ("date-time", "date"))
@@ -171,3 +183,52 @@ def test_a_field_that_appears_later_is_told_of_once_and_ends_nothing(tap: Tap, a
     ]
     assert {json.dumps(record["meta"]) for record in run.records} == {'{"a": 1}', '{"b": 2}'}
     assert {record.get("size") for record in run.records} == {None, 12}
+
+
+TYPES = some.lists(some.sampled_from([*NOUNS]), min_size=1, max_size=3, unique=True)
+SCHEMAS = some.recursive(
+    some.builds(
+        lambda kinds, form: {"type": kinds, **({"format": form} if form else {})},
+        TYPES,
+        some.sampled_from([None, None, "date", "date-time"]),
+    ),
+    lambda inner: (
+        some.builds(
+            lambda fields, more, need: {
+                "type": ["object", "null"],
+                "properties": fields,
+                "additionalProperties": more,
+                "required": need,
+            },
+            some.dictionaries(some.sampled_from("ab"), inner, max_size=2),
+            some.booleans(),
+            some.lists(some.just("a"), max_size=1),
+        )
+        | some.builds(lambda items: {"type": ["array"], "items": items}, inner)
+        | some.builds(lambda branches: {"anyOf": branches}, some.lists(inner, min_size=1, max_size=2))
+        | some.builds(lambda branch: {**branch, "enum": [1, "2", None]}, inner)
+    ),
+    max_leaves=3,
+)
+
+
+@examples(max_examples=500, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(SCHEMAS, VALUES, some.booleans())
+def test_what_is_emitted_fits_the_schema_or_is_refused(field: dict[str, Any], value: Any, nulls: bool) -> None:  # noqa: FBT001
+    """A destination that does not check would store what its columns were not made for."""
+    nulled: list[str] = []
+    conformer = Conformer(
+        {"type": "object", "properties": {"f": field}},
+        selects=lambda _: True,
+        lenient=[],
+        nulled=nulled.append if nulls else None,
+        unknown=lambda _: None,
+    )
+    try:
+        fitted = conformer.fit({"f": value})
+    except MisfitError:
+        return
+    validator = DEFAULT_JSONSCHEMA_VALIDATOR(field, format_checker=DATES)
+    assert list(validator.iter_errors(json.loads(json.dumps(fitted["f"], default=float)))) == []
+    again = conformer.fit(fitted)
+    assert (again, json.dumps(again, default=str)) == (fitted, json.dumps(fitted, default=str))

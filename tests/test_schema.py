@@ -168,6 +168,10 @@ WRONG = [
     ({"type": "object"}, "Setting schema: must be the JSON schema of an object with properties"),
     ({"type": "array", "properties": {"id": {}}}, "Setting schema: must be the JSON schema of an object"),
     ({"properties": {"id": {"type": "text"}}}, "Setting schema: is no valid JSON schema at properties.id.type"),
+    (
+        {"properties": {"id": {"type": "string", "pattern": "["}}},
+        "Setting schema: is no valid JSON schema at properties.id",
+    ),
     ({"properties": {"id": {"$ref": "http://x/y"}}}, "Setting schema: is no valid JSON schema"),
     ({"properties": {"id": True}}, "Setting schema: must be the JSON schema of an object, each"),
     ({"properties": {"name": {"type": "string"}}}, "Setting primary_keys: id is not in the schema of storage_data"),
@@ -198,12 +202,17 @@ def test_a_replication_key_that_no_record_has_is_told_of(tap: Tap, api: FakeAPI)
     assert "set replication_key to one of id, made" in run.warnings[0]
 
 
+TEXTS = ["2024-01-31", "2024-01-31T10:00:00Z", "12", "1.5", "true"]
 VALUES = some.recursive(
-    some.none() | some.booleans() | some.integers() | some.text(max_size=3) | some.decimals(allow_nan=False, places=2)
-    | some.sampled_from(["2024-01-31", "2024-01-31T10:00:00Z", "12", "1.5", "true"]),
+    some.none()
+    | some.booleans()
+    | some.integers()
+    | some.text(max_size=3)
+    | some.decimals(allow_nan=False, allow_infinity=False, places=2)
+    | some.sampled_from(TEXTS),
     lambda inner: some.lists(inner, max_size=2) | some.dictionaries(some.sampled_from("ab"), inner, max_size=2),
     max_leaves=4,
-)  # fmt: skip
+)
 RECORDS = some.lists(some.dictionaries(some.sampled_from(["a", "b", "created_at"]), VALUES), max_size=4)
 
 
