@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
-import re
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genson import SchemaBuilder
-from genson.schema.strategies import BASIC_SCHEMA_STRATEGIES, Number, String
 from singer_sdk.schema.source import SchemaDirectory
 from singer_sdk.singerlib.schema import resolve_schema_references
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_storage import schemas
-from tap_storage.bookmarks import parse_instant
+from tap_storage.inference import infer
 from tap_storage.settings import STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Schema = Mapping[str, Any]
 
-DATE = re.compile(r"\d{4}-\d\d-\d\d")
-DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)?", re.IGNORECASE)
-LARGEST = 1 << 63
-"""Whole numbers from here on may be texts too, whose columns hold them: integers would not, and numbers be rounded."""
-MOST_KEYS = 100
-"""An object with more keys than this in a sample has data for keys, and not fields."""
-_INSTANT: Schema = {"type": ["string", "null"], "format": "date-time"}
+TEXT: Schema = {"type": ["string", "null"]}
+INSTANT: Schema = {**TEXT, "format": "date-time"}
 
 
 def built_in() -> dict[str, Any]:
@@ -90,160 +81,13 @@ def merge(
     key is a date-time if any does, or if it is known as one and has texts.
     """
     properties = dict(known["properties"])
-    for name, shown in _infer(records, keys).items():
+    for name, shown in infer(records, keys).items():
         before = properties.get(name, {})
-        known_instant = before.get("format") == "date-time"
-        if (
-            name == replication_key
-            and "string" in shown["type"]
-            and (known_instant or any(reads(record.get(name)) for record in records))
-        ):
-            properties[name] = before if known_instant else _INSTANT
+        if name == replication_key and "string" in shown["type"]:
+            readable = any(reads(record.get(name)) for record in records)
+            properties[name] = before if before.get("format") == "date-time" else INSTANT if readable else shown
         elif shown["type"] == ["null"]:
-            properties[name] = before or {"type": ["string", "null"]}
-        else:
-            same = {*shown["type"], "null"} == {*_types(before), "null"}
-            properties[name] = shown | (
-                {"description": before["description"]} if same and "description" in before else {}
-            )
+            properties[name] = before or TEXT
+        elif shown != {keyword: said for keyword, said in before.items() if keyword != "description"}:
+            properties[name] = shown
     return {**known, "properties": properties, "required": [key for key in keys if key in properties]}
-
-
-def _infer(records: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return the schema of each field of some records; of one that is null throughout, the type null alone."""
-    builder = _Builder(schema_uri=None)
-    for record in records:
-        builder.add_object(record)
-    fields = {name: _settle(field) for name, field in builder.to_schema().get("properties", {}).items()}
-    for key in keys:
-        if key in fields and fields[key]["type"] != ["null"]:
-            fields[key]["type"] = [kind for kind in fields[key]["type"] if kind != "null"]
-    return fields
-
-
-def _settle(generated: Schema) -> dict[str, Any]:
-    """Return a nullable type for all that was met.
-
-    Values of several types stay as they are, but may be texts too: that is the column that destinations make of it.
-    """
-    branches = [branch for branch in _branches(generated) if branch["type"] != "null"]
-    kinds = {branch["type"] for branch in branches} | {"string" for branch in branches if "large" in branch}
-    if not kinds:
-        return {"type": ["null"]}
-    if kinds == {"object"}:
-        return _open_object(branches[0])
-    if kinds == {"array"}:
-        items = branches[0].get("items")
-        return {"type": ["array", "null"], "items": _nullable(_settle(items)) if items else {}}
-    if kinds == {"string"}:
-        formats = {branch.get("format") for branch in branches}
-        shown = "date-time" if formats == {"date", "date-time"} else formats.pop() if len(formats) == 1 else None
-        return {"type": ["string", "null"]} | ({"format": shown} if shown else {})
-    if len(kinds) > 1:
-        return {"type": [*sorted(kinds | {"string"}), "null"]} | (
-            {"additionalProperties": True} if "object" in kinds else {}
-        )
-    return {"type": [*kinds, "null"]}
-
-
-def _open_object(shown: Schema) -> dict[str, Any]:
-    """Return the schema of an object that may have more fields than a sample shows."""
-    fields = shown.get("properties", {})
-    named = {name: _nullable(_settle(field)) for name, field in fields.items()} if len(fields) <= MOST_KEYS else {}
-    return {"type": ["object", "null"], "additionalProperties": True} | ({"properties": named} if named else {})
-
-
-def _nullable(field: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a field inside another; one that is null throughout is left open."""
-    return {} if field["type"] == ["null"] else field
-
-
-def _branches(generated: Schema) -> list[dict[str, Any]]:
-    """Return what genson joined: schemas of one type each."""
-    branches = generated.get("anyOf", [generated] if generated else [])
-    return [{**branch, "type": kind} for branch in branches for kind in _types(branch)]
-
-
-def _types(schema: Schema) -> list[str]:
-    kinds = schema.get("type", [])
-    return [kinds] if isinstance(kinds, str) else list(kinds)
-
-
-class _Number(Number):  # type: ignore[misc]
-    """Numbers as they are decoded here."""
-
-    @classmethod
-    def match_object(cls, obj: Any) -> bool:
-        """Tell whether a value is one."""
-        return isinstance(obj, Decimal) or (type(obj) is int and -LARGEST <= obj < LARGEST)
-
-    def add_object(self, obj: Any) -> None:
-        """Take a value in."""
-        if isinstance(obj, Decimal):
-            self._type = "number"
-
-
-class _Large(_Number):
-    """Whole numbers that a destination's integers do not hold."""
-
-    @classmethod
-    def match_schema(cls, schema: Schema) -> bool:
-        """Tell whether this strategy made a schema."""
-        return "large" in schema
-
-    @classmethod
-    def match_object(cls, obj: Any) -> bool:
-        """Tell whether a value is one."""
-        return type(obj) is int and not -LARGEST <= obj < LARGEST
-
-    def to_schema(self) -> dict[str, Any]:
-        """Return what all the values have in common."""
-        return {"type": "integer", "large": True}
-
-
-class _Date(String):  # type: ignore[misc]
-    """Texts that name a day."""
-
-    PATTERN, FORMAT = DATE, "date"
-
-    @classmethod
-    def match_schema(cls, schema: Schema) -> bool:
-        """Tell whether this strategy made a schema."""
-        return schema.get("format") == cls.FORMAT
-
-    @classmethod
-    def match_object(cls, obj: Any) -> bool:
-        """Tell whether a value is one."""
-        return isinstance(obj, str) and bool(cls.PATTERN.fullmatch(obj)) and parse_instant(obj) is not None
-
-    def to_schema(self) -> dict[str, Any]:
-        """Return what all the values have in common."""
-        return {"type": "string", "format": self.FORMAT}
-
-
-class _DateTime(_Date):
-    """Texts that name an instant."""
-
-    PATTERN, FORMAT = DATE_TIME, "date-time"
-
-
-class _Text(String):  # type: ignore[misc]
-    """Other texts."""
-
-    @classmethod
-    def match_object(cls, obj: Any) -> bool:
-        """Tell whether a value is one."""
-        return isinstance(obj, str) and not _Date.match_object(obj) and not _DateTime.match_object(obj)
-
-
-class _Builder(SchemaBuilder):  # type: ignore[misc]
-    """genson, with dates and exact numbers."""
-
-    STRATEGIES = (
-        _Date,
-        _DateTime,
-        _Text,
-        _Large,
-        _Number,
-        *(strategy for strategy in BASIC_SCHEMA_STRATEGIES if strategy not in (Number, String)),
-    )
