@@ -1,0 +1,179 @@
+"""One request at a time, few of them, with the tap's own rules for redirects, rates, proxies and certificates.
+
+Unlike the client, it hands back answers of any status: what an API says when it refuses is what a probe learns from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import requests
+from singer_sdk.exceptions import ConfigurationError, FatalAPIError
+
+from tap_storage import failures
+from tap_storage.failures import TransientError
+from tap_storage.probe.findings import SpentError, StuckError
+from tap_storage.records import UnreadablePageError, decode
+from tap_storage.redirects import followed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tap_storage.settings import Connection
+
+MOST = 20
+"""Requests that a probe sends, with retries and redirects."""
+MOST_REDIRECTS = 5
+LARGEST_BODY = 64 << 20
+PAGE_TIMEOUTS = 10
+CHUNK = 1 << 16
+LONGEST_WAIT = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came back. url: where from, without the query that was sent. fault: why the body is no JSON, if so."""
+
+    status: int
+    headers: Mapping[str, str]
+    url: str
+    size: int
+    seconds: float
+    document: Any = None
+    fault: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether it is JSON, and no error status."""
+        return self.status in failures.SUCCESS and not self.fault
+
+
+class UnreachableError(Exception):
+    """No answer came. tls: whether it was TLS that failed."""
+
+    def __init__(self, message: str, *, tls: bool) -> None:
+        super().__init__(message)
+        self.tls = tls
+
+
+class Asker:
+    """Sends requests and counts them. Raises ConfigurationError where the CA bundle that is named is missing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.answers: list[Answer] = []
+        self.requests = 0
+        self._connection = connection
+        self._due = 0.0
+        self._session = requests.Session()
+        self._transport = self._session.merge_environment_settings(
+            connection.base_url, {}, stream=True, verify=None, cert=None
+        )
+        self._session.trust_env = False
+        bundle = self._transport["verify"]
+        if isinstance(bundle, str) and not Path(bundle).exists():
+            msg = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that does not exist: correct or unset it"
+            raise ConfigurationError(msg)
+
+    @property
+    def left(self) -> int:
+        """Requests that may still be sent."""
+        return MOST - self.requests
+
+    def get(self, url: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Answer:
+        """Ask, follow redirects on the same server, and ask once more after a failure that may pass.
+
+        Raises UnreachableError where no answer comes, SpentError, or StuckError for a redirect to another server or a
+        wish for a long silence.
+        """
+        try:
+            answer = self._follow(url, query, headers)
+            if answer.status not in self._connection.retry_statuses:
+                return answer
+            wait = failures.of_status(_bare(answer), self._connection.retry_statuses)
+        except requests.exceptions.SSLError as error:
+            raise UnreachableError(self._told(error), tls=True) from None
+        except (requests.RequestException, ValueError) as error:
+            wait = None
+            if not isinstance(self._judged(error), TransientError):
+                raise UnreachableError(self._told(error), tls=False) from None
+        self._rest(wait)
+        try:
+            return self._follow(url, query, headers)
+        except (requests.RequestException, ValueError) as error:
+            raise UnreachableError(self._told(error), tls=False) from None
+
+    def _rest(self, wish: Exception | None) -> None:
+        """Wait as long as the API wants, or else as long as the tap would."""
+        connection = self._connection
+        seconds = min(connection.backoff_factor, connection.max_backoff)
+        if isinstance(wish, TransientError) and wish.retry_after is not None:
+            seconds = wish.retry_after
+            if seconds > min(LONGEST_WAIT, connection.max_backoff):
+                msg = f"The API wants {seconds:.0f} s of silence (Retry-After): run the probe again after that"
+                raise StuckError(msg)
+        self._due = max(self._due, time.monotonic() + seconds)
+
+    def _follow(self, url: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Answer:
+        own = urlencode(query)
+        for _ in range(MOST_REDIRECTS + 1):
+            response, body, seconds = self._send(url, own, headers)
+            if not response.is_redirect:
+                answer = _read(response, body, seconds, url.partition("?")[0])
+                self.answers.append(answer)
+                return answer
+            try:
+                url = followed(url, response.headers["Location"], own)
+            except (FatalAPIError, ValueError) as error:
+                told = error if isinstance(error, FatalAPIError) else "is redirected to what is no address"
+                msg = f"The collection {told}"
+                raise StuckError(msg) from None
+        msg = "The collection is redirected in circles: check base_url and path"
+        raise StuckError(msg)
+
+    def _send(self, url: str, query: str, headers: Mapping[str, str]) -> tuple[requests.Response, bytes, float]:
+        if self.left < 1:
+            raise SpentError
+        time.sleep(max(0.0, self._due - time.monotonic()))
+        began = time.monotonic()
+        self._due = began + (1 / rate if (rate := self._connection.requests_per_second) else 0)
+        self.requests += 1
+        prepared = self._session.prepare_request(requests.Request("GET", url, params=query, headers=dict(headers)))
+        timeout = self._connection.timeout
+        response = self._session.send(prepared, timeout=timeout, allow_redirects=False, **self._transport)
+        body = bytearray()
+        for chunk in response.iter_content(CHUNK):
+            body += chunk
+            if len(body) > LARGEST_BODY or time.monotonic() - began > PAGE_TIMEOUTS * timeout:
+                response.close()
+                msg = "An answer is too large, or takes too long: lower limit, or raise timeout"
+                raise StuckError(msg)
+        return response, bytes(body), time.monotonic() - began
+
+    def _judged(self, error: Exception) -> Exception:
+        timeout = self._connection.timeout
+        return failures.of_exception(error, timeout=timeout, page_timeout=PAGE_TIMEOUTS * timeout)
+
+    def _told(self, error: Exception) -> str:
+        judged = self._judged(error)
+        return f"{judged}: {judged.remedy}" if isinstance(judged, TransientError) else str(judged)
+
+
+def _bare(answer: Answer) -> requests.Response:
+    """Return the status and headers in the form that `failures` reads."""
+    response = requests.Response()
+    response.status_code = answer.status
+    response.headers.update(answer.headers)
+    return response
+
+
+def _read(response: requests.Response, body: bytes, seconds: float, url: str) -> Answer:
+    document, fault = None, ""
+    try:
+        document = decode(body)
+    except UnreadablePageError as error:
+        fault = str(error)
+    return Answer(response.status_code, response.headers, url, len(body), seconds, document, fault)
