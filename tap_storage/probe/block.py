@@ -28,10 +28,16 @@ def config(report: Report, schema: Schema) -> dict[str, Any]:
     }
 
 
+def schema_of(report: Report) -> dict[str, Any]:
+    """Return the types of fields that discovery would not find out."""
+    return {name: field for finding in report.findings for name, field in finding.schema.items()}
+
+
 def withheld(report: Report, schema: Schema) -> list[str]:
     """Return the settings that the config has and that are not shown."""
     declared = schema["properties"]
-    names = [name for name, value in report.settings.items() if value and name in declared and name != "api_key"]
+    shown = report.settings.keys() - report.own - {"api_key"}
+    names = [name for name, value in report.settings.items() if value and name in declared and name in shown]
     return [name for name in names if declared[name].get("secret")]
 
 
@@ -46,6 +52,10 @@ def lines(report: Report, schema: Schema) -> Iterator[str]:
             yield f"  # {name}: {_scalar(value)} # if it is certain: see {finding.name} above"
     for name in withheld(report, schema):
         yield f"  # {name}: as in your config; the values are secrets, and not shown"
+    if types := schema_of(report):
+        yield "schema: # beside config, not in it: what the first page alone does not show"
+        yield f"  {report.stream}:"
+        yield from (f"    {_scalar(name)}: {_scalar(field)}" for name, field in types.items())
     if report.settings["auth_location"] != "none":
         yield f"# and in the environment: TAP_STORAGE_API_KEY={_prefix(report)}… (the API key)"
 

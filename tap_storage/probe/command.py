@@ -35,7 +35,7 @@ def main(configs: tuple[Any, ...], name: str | None, form: str) -> None:
     given: dict[str, Any] = {}
     for config in configs:
         given |= settings.from_environment(schema, PREFIX) if config == "ENV" else config
-    explicit = _resource(given, schema, name)
+    stream, explicit = _resource(given, schema, name)
     given, notes = address.split(explicit)
     secret = settings.secrets(settings.resolve(given, schema))
     conceal(secret)
@@ -45,7 +45,7 @@ def main(configs: tuple[Any, ...], name: str | None, form: str) -> None:
     except ConfigurationError as error:
         raise click.UsageError(masked(str(error))) from None
     try:
-        result = probe(Interview(Asker(Connection.from_config(config)), config, explicit))
+        result = probe(Interview(Asker(Connection.from_config(config)), config, explicit), stream=stream)
     except SingerSDKError as error:
         raise click.ClickException(masked(str(error))) from None
     shown = Secrets(_secret(given, schema, result)).mask
@@ -55,8 +55,8 @@ def main(configs: tuple[Any, ...], name: str | None, form: str) -> None:
         raise click.ClickException(printable(shown(result.stuck)))
 
 
-def _resource(given: dict[str, Any], schema: dict[str, Any], name: str | None) -> dict[str, Any]:
-    """Return the settings of one resource, in which its own go before those of the top level."""
+def _resource(given: dict[str, Any], schema: dict[str, Any], name: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the name of one resource, and its settings, in which its own go before those of the top level."""
     listed = settings.resolve(given, schema)["resources"]
     entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     chosen = next((entry for entry in entries if name in (None, entry.get("name"))), None)
@@ -64,7 +64,8 @@ def _resource(given: dict[str, Any], schema: dict[str, Any], name: str | None) -
         names = ", ".join(str(entry.get("name")) for entry in entries) or "none"
         msg = f"The config has no resource of that name; it has {names}"
         raise click.UsageError(msg)
-    return {key: value for key, value in settings.of_resource(given, chosen or {}).items() if key != "name"}
+    own = settings.of_resource(given, chosen or {})
+    return str(own.pop("name", settings.STREAM)), own
 
 
 def _checked(given: dict[str, Any], schema: dict[str, Any], notes: list[str]) -> dict[str, Any]:

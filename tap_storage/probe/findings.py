@@ -17,7 +17,7 @@ class Finding:
 
     value: None where there is no such thing. evidence: what was asked, and what was seen. doubt: what speaks against
     it, or was not shown. settings: what it makes of the tap's settings. options: settings that it makes likely, but
-    that lose records where they are wrong.
+    that lose records where they are wrong. schema: types of fields that discovery would not find out.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Finding:
     doubt: str = ""
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    schema: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class StuckError(Exception):

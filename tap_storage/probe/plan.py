@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from tap_storage.probe import access, extent, filters, keys, opening, paging
+from tap_storage.probe import access, extent, filters, keys, opening, paging, types
 from tap_storage.probe.asking import UnreachableError
 from tap_storage.probe.findings import Finding, SpentError, StuckError
 from tap_storage.probe.pace import pace
@@ -27,6 +27,7 @@ QUESTIONS: Sequence[Ask] = (
     keys.replication,
     keys.order,
     filters.start,
+    types.fields,
 )
 SPENT = "no request was left to ask: set what was found out, and run the probe again"
 OPTIONAL: Mapping[Ask, str] = {extent.total: "total", extent.largest: "page_size", filters.start: "start_param"}
@@ -37,8 +38,8 @@ OPTIONAL: Mapping[Ask, str] = {extent.total: "total", extent.largest: "page_size
 class Report:
     """What a probe came to.
 
-    stuck: why the settings are not believed to read the collection; empty if they are. fields: of the records. own:
-    settings that the user did not give, and that no question was about.
+    stuck: why the settings are not believed to read the collection; empty if they are. fields: of the records. stream:
+    its name. own: settings that the user did not give, and that no question was about.
     """
 
     findings: Sequence[Finding]
@@ -46,11 +47,12 @@ class Report:
     requests: int
     stuck: str
     fields: frozenset[str]
+    stream: str
     own: frozenset[str]
 
 
-def probe(interview: Interview) -> Report:
-    """Ask everything, as far as one can get."""
+def probe(interview: Interview, *, stream: str) -> Report:
+    """Ask everything, as far as one can get. stream: name of the collection."""
     stuck = _ask(interview)
     if interview.asker.answers:
         for finding in pace(interview):
@@ -59,8 +61,8 @@ def probe(interview: Interview) -> Report:
     if not stuck and not (opened and interview.moves):
         stuck = "The collection cannot be read whole: see what was found out about offset_param"
     fields = frozenset(name for record in interview.base.records for name in record) if opened else frozenset()
-    own = frozenset({"user_agent"} - interview.explicit)
-    return Report(interview.findings, interview.believed, interview.asker.requests, stuck, fields, own)
+    own = frozenset({"user_agent", "resources"} - interview.explicit)
+    return Report(interview.findings, interview.believed, interview.asker.requests, stuck, fields, stream, own)
 
 
 def _ask(interview: Interview) -> str:

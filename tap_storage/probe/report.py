@@ -33,6 +33,7 @@ def as_json(report: Report, schema: Mapping[str, Any], notes: list[str]) -> str:
     content = {
         "findings": findings,
         "config": block.config(report, schema),
+        "schema": block.schema_of(report),
         "withheld": block.withheld(report, schema),
         "doubts": [*notes, *doubts, *filter(None, [report.stuck])],
         "requests": report.requests,
