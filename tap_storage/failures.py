@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import ssl
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from datetime import datetime, timezone
@@ -15,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 import urllib3
@@ -28,8 +30,17 @@ if TYPE_CHECKING:
 SUCCESS = range(200, 300)
 
 CHECK_AUTH = "and auth_param and auth_location, which say how it is sent"
-CHECK_PAGE = "check params, limit (the API may allow fewer), limit_param and offset_param"
+CHECK_PAGE = "check limit (the API may allow fewer), limit_param, offset_param and params"
 CHECK_ADDRESS = "check base_url and path"
+CHECK_HOST = "check the host and port in base_url, and that the server is up, or run again later"
+CHECK_REQUEST = "check base_url, path, params and headers"
+CHECK_SLASH = f"{CHECK_ADDRESS}, and whether path must end with a slash"
+CHECK_TWICE = "base_url holds path, or its beginning, already: leave it out there"
+CHECK_SITE = (
+    "check base_url and path, which lead to a page for people; if it asks for a login, check api_key, auth_param and "
+    "auth_location"
+)
+CHECK_TLS = "if the server wants TLS, begin base_url with https"
 ASK_LATER = (
     "run again later, or ask those who run the API. If only high offsets fail, read less at a time, with a filter by "
     "start_param"
@@ -38,14 +49,22 @@ REMEDIES = {
     400: CHECK_PAGE,
     401: f"check api_key, {CHECK_AUTH}",
     403: f"check that api_key may read this collection, {CHECK_AUTH}",
-    404: CHECK_ADDRESS,
-    405: CHECK_ADDRESS,
-    407: "check the proxy that HTTP_PROXY or HTTPS_PROXY names",
+    404: CHECK_SLASH,
+    405: CHECK_SLASH,
+    407: "check the proxy that HTTP_PROXY or HTTPS_PROXY names, or name the host in NO_PROXY",
+    410: CHECK_SLASH,
     414: "shorten params",
     422: CHECK_PAGE,
     429: "run again later, or raise max_retries or max_backoff",
 }
-
+TELLING = (400, 401, 403, 422)
+"""Statuses that may be about what was sent, which is therefore told."""
+USUAL_HEADERS = frozenset({"accept", "accept-encoding", "connection", "user-agent"})
+NAMES_SHOWN = 12
+NO_TLS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
+"""What OpenSSL calls an answer that is not TLS."""
+EXPIRED, WRONG_HOST = (9, 10), (62, 64)
+"""X509_V_ERR_… of OpenSSL: not valid yet or any more; of another host or address."""
 
 REFUSALS = range(400, 500)
 """Statuses by which an API may say that it serves nothing at an offset …"""
@@ -86,7 +105,7 @@ def of_status(response: requests.Response, retried: Collection[int]) -> Transien
         return None
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
     msg = f"was answered with {status} {phrase}"
-    remedy = REMEDIES.get(status, ASK_LATER)
+    remedy = _remedy(response)
     if status in retried or status < SUCCESS.start:
         wanted = _retry_after(response)
         silence = wanted is not None or status == HTTPStatus.TOO_MANY_REQUESTS
@@ -95,13 +114,32 @@ def of_status(response: requests.Response, retried: Collection[int]) -> Transien
     return kind(f"{msg}: {remedy}")
 
 
+def _remedy(response: requests.Response) -> str:
+    """Return what to do about an error status, with the names of what was sent, and never the values."""
+    status, url = response.status_code, urlsplit(response.request.url or "")
+    remedy = REMEDIES.get(status, CHECK_REQUEST if status in REFUSALS else ASK_LATER)
+    if remedy == CHECK_SLASH and re.search(r"(/.+)\1(/|$)", url.path):
+        return CHECK_TWICE
+    if status not in TELLING:
+        return remedy
+    sent = parse_qsl(url.query, keep_blank_values=True)
+    headers = [name for name in response.request.headers if name.lower() not in USUAL_HEADERS]
+    told = [f"parameters {', '.join(list(dict.fromkeys(name for name, _ in sent))[:NAMES_SHOWN])}"] if sent else []
+    told += [f"headers {', '.join(headers[:NAMES_SHOWN])}"] if headers else []
+    remedy += f" (sent: {'; '.join(told)})" if told else ""
+    if blank := next((name for name, value in sent if value != value.strip()), None):
+        remedy += f". What is sent as {blank} begins or ends with a blank or a line break: remove it"
+    return f"{remedy}; {CHECK_TLS}" if status == HTTPStatus.BAD_REQUEST and url.scheme == "http" else remedy
+
+
 def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Exception:  # noqa: PLR0911 (a table)
     """Return the TransientError or FatalAPIError that tells of an exception; any other exception as it is.
 
     timeout: seconds to connect, and between bytes. page_timeout: seconds for the whole page.
     """
     if isinstance(error, UnreadablePageError):
-        return TransientError(f"answered with a body that {error}", f"{CHECK_ADDRESS}, or run again later")
+        remedy = CHECK_SITE if "HTML" in str(error) else f"{CHECK_ADDRESS}, or run again later"
+        return TransientError(f"answered with a body that {error}", remedy)
     if type(error) is FutureTimeoutError:
         return TransientError(f"did not arrive whole within {page_timeout:g} s", "lower limit, or raise timeout")
     if isinstance(error, requests.exceptions.SSLError):
@@ -114,7 +152,8 @@ def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Ex
     if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
         return FatalAPIError(f"could not be asked for, or is redirected to, what is no address: {CHECK_ADDRESS}")
     if isinstance(error, requests.RequestException):
-        remedy = "check base_url and that the server is up, or run again later"
+        plain = error.request is not None and str(error.request.url).startswith("http:")
+        remedy = f"{CHECK_HOST}; {CHECK_TLS}" if plain else CHECK_HOST
         return TransientError(f"could not be read: {_reason(error)}", remedy)
     return error
 
@@ -147,9 +186,24 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _tls(error: requests.exceptions.SSLError) -> str:
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
-        return "the server's certificate was refused. Check base_url; REQUESTS_CA_BUNDLE names a CA bundle of your own"
-    return "TLS failed. Check base_url (https, or plain http?), and the file that REQUESTS_CA_BUNDLE names if it is set"
+    """Say what is wrong with a certificate, or with TLS altogether, and what to do."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            if cause.verify_code in WRONG_HOST:
+                return "the server's certificate is for another host. Check the host in base_url"
+            if cause.verify_code in EXPIRED:
+                return (
+                    "the server's certificate has expired or is not valid yet. Check base_url, and this machine's clock"
+                )
+            return (
+                "the server's certificate was refused, as nobody trusted here signed it. Check base_url; "
+                "REQUESTS_CA_BUNDLE may name a file with the certificate of an authority of your own"
+            )
+        if isinstance(cause, ssl.SSLError) and cause.reason in NO_TLS:
+            return "the server speaks no TLS there. Begin base_url with http, or correct its port"
+    return (
+        "TLS failed. Check base_url, and that the file which REQUESTS_CA_BUNDLE names, if it is set, holds certificates"
+    )
 
 
 def _reason(error: BaseException) -> str:

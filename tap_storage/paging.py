@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tap_storage.walk import Resume, Walk
 
 
+LIKE_KEYS_SHOWN = 3
+"""Fields that a message names as likely keys."""
+
+
 class Reading(NamedTuple):
     """A page as it was read, and the places of the records on it that are new.
 
@@ -61,7 +65,10 @@ class Everything:
         """Take in the answer, all of whose records are new. Raises WalkError where it is not all there is."""
         self.total = total
         if total is not None and total > len(keys):
-            msg = f"held {len(keys)} of {total} records: set offset_param to the name of the API's offset parameter"
+            msg = (
+                f"held {len(keys)} of {total} records: set offset_param to the name of the API's offset parameter, "
+                "such as skip or start"
+            )
             raise WalkError(msg)
         self.finished = True
         return range(len(keys))
@@ -140,7 +147,7 @@ def identify(page: Page, primary_keys: Sequence[str], *, offset: int) -> list[Ha
             place = column.index(None)
             msg = (
                 f"has a record without its primary key {name}, number {place + 1} on the page, at offset "
-                f"{offset + place}: set primary_keys to fields that every record has"
+                f"{offset + place}: set primary_keys to fields that every record has{_like_keys(page.records)}"
             )
             raise FatalAPIError(msg)
     keys: list[Hashable] = list(zip(*columns, strict=True)) if len(columns) > 1 else columns[0]
@@ -157,9 +164,20 @@ def _compare_namesakes(records: Sequence[dict[str, Any]], keys: Sequence[Hashabl
         if records[first] != records[place]:
             msg = (
                 f"has different records with the same primary key, numbers {first + 1} and {place + 1} on the page: "
-                "set primary_keys to fields that tell records apart"
+                f"set primary_keys to fields that tell records apart{_like_keys(records)}"
             )
             raise FatalAPIError(msg)
+
+
+def _like_keys(records: Sequence[dict[str, Any]]) -> str:
+    """Name the fields that tell all these records apart."""
+    fields = dict.fromkeys(name for record in records for name in record)
+    found = []
+    for name in fields:
+        values = [record.get(name) for record in records]
+        if {*map(type, values)} <= {str, int} and len(set(values)) == len(values):
+            found.append(name)
+    return f", such as {' or '.join(found[:LIKE_KEYS_SHOWN])}" if found else ""
 
 
 def _hashable(values: list[Any]) -> list[Hashable]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,21 @@ from jsonpath_ng.ext.parser import parse
 from singer_sdk.exceptions import FatalAPIError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jsonpath_ng import JSONPath
 
 BOM = b"\xef\xbb\xbf"
 KEYS_SHOWN = 10
 LONGEST_KEY = 60
 LONGEST_BLANK = 1000
+PATHS_SHOWN = 3
+DEEPEST_LIST = 4
+"""Keys that lead to a list, at most, where one is searched for."""
+NAME = re.compile(r"[A-Za-z_]\w{0,59}", re.ASCII)
+"""A key that a path can have as it is."""
+ERROR = re.compile(r"error|fault|message|detail|exception|problem", re.IGNORECASE)
+"""Of the keys of an answer that says what went wrong."""
 LARGEST_TOTAL = 10**15
 """No collection is larger; a bigger number is no count."""
 
@@ -90,17 +100,14 @@ def select_records(document: Any, data_selector: str) -> list[dict[str, Any]]:
     """Return the records at data_selector, joined where it matches several lists."""
     lists = _find(document, data_selector)
     if not lists or not all(isinstance(found, list) for found in lists):
-        msg = (
-            f"has no list of records at data_selector '{data_selector}': {_describe(document)}. "
-            "Set data_selector to the path of the list of records ('$' if the answer itself is the list)"
-        )
+        msg = f"has no list of records at data_selector '{data_selector}': {_describe(document)}. {_advise(document)}"
         raise FatalAPIError(msg)
     records: list[Any] = lists[0] if len(lists) == 1 else [record for found in lists for record in found]
     for position, record in enumerate(records):
         if not isinstance(record, dict):
             msg = (
                 f"has a list at data_selector '{data_selector}' whose element {position} is not an object but "
-                f"{_kind(record)}. Set data_selector to the path of a list of objects"
+                f"{_kind(record)}. {_advise(document)}"
             )
             raise FatalAPIError(msg)
     return records
@@ -155,6 +162,26 @@ def _describe(document: Any) -> str:
     keys = [f"{name} ({_kind(value)})" for name, value in zip(names, document.values(), strict=True)][:KEYS_SHOWN]
     more = ", …" if len(document) > KEYS_SHOWN else ""
     return f"the answer has the keys {', '.join(keys)}{more}" if keys else "the answer is an empty object"
+
+
+def _advise(document: Any) -> str:
+    """Say what data_selector should be, or where else to look where the answer has no list of objects."""
+    lists = dict(_lists(document))
+    if paths := [path for path, found in lists.items() if found] or list(lists):
+        return f"Set data_selector to {' or '.join(map(repr, paths[:PATHS_SHOWN]))}, where there is a list of objects"
+    if isinstance(document, dict) and any(ERROR.search(key) for key in document):
+        return "It looks like an error of the API: check api_key, auth_param, auth_location and path"
+    return "There is no list of objects near the top of it: check path, then data_selector"
+
+
+def _lists(node: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the paths of lists that may be of records, with the lists; those of other things are left out."""
+    if isinstance(node, list) and all(isinstance(element, dict) for element in node):
+        yield path or "$", node
+    elif isinstance(node, dict) and depth < DEEPEST_LIST:
+        for key, value in node.items():
+            if NAME.fullmatch(key):
+                yield from _lists(value, f"{path}.{key}" if path else key, depth + 1)
 
 
 def _kind(value: Any) -> str:

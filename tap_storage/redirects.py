@@ -18,7 +18,10 @@ def followed(url: str, location: str, own: str) -> str:
     old, new = urlsplit(url), urlsplit(urljoin(url, location))
     same = _origin(new) == _origin(old) or (_origin(old), _origin(new)) == (HTTP, HTTPS)
     if new.hostname != old.hostname or "@" in new.netloc or not same:
-        msg = "is redirected to another server, where the API key must not go. Set base_url to an address you trust"
+        msg = (
+            "is redirected to another server, where the API key must not go. Set base_url to that server if you trust "
+            "it; if it asks for a login, check api_key, auth_param and auth_location"
+        )
         raise FatalAPIError(msg)
     names = {name for name, _ in parse_qsl(own, keep_blank_values=True)}
     foreign = [pair for pair in parse_qsl(new.query, keep_blank_values=True) if pair[0] not in names]

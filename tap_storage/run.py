@@ -79,7 +79,8 @@ class Run:
             return
         self._told_unreadable = True
         self._log(
-            "Records without a readable %s are emitted by every run%s, %s for one",
+            "Records without a readable %s are emitted by every run%s, %s for one. Check replication_key, and set "
+            "datetime_format if they have it in another form than ISO 8601",
             self._key,
             " that meets them, but no filter or order finds new ones" if self.selective else "",
             {name: page.column(name)[place] for name in self._primary_keys},
