@@ -6,6 +6,7 @@ import dataclasses
 import random
 import threading
 import time
+from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,7 +20,6 @@ from tap_storage.redirects import followed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from singer_sdk.streams.rest import HTTPRequest
 
@@ -36,10 +36,10 @@ CHUNK = 1 << 16
 
 @dataclasses.dataclass(frozen=True)
 class Response:
-    """An answer as it came. date: the server's clock, None where it does not tell."""
+    """An answer as it came. asked: when it was asked for, by this machine's clock or the server's, the one behind."""
 
     body: bytes
-    date: datetime | None
+    asked: datetime
 
 
 class Client:
@@ -133,6 +133,7 @@ class Client:
             begin()
             with self._telling:
                 self._traffic.requests += 1
+            asked = datetime.now(timezone.utc)
             response = self._transport.send(prepared)
             body = self._receive(response, expect)
             with self._telling:
@@ -144,7 +145,7 @@ class Client:
             if not response.is_redirect:
                 if failure := failures.of_status(response, self._connection.retry_statuses):
                     raise failure
-                return Response(body, failures.date(response, "Date"))
+                return Response(body, min(asked, failures.date(response, "Date") or asked))
             url = followed(url, response.headers["Location"], own)
             self._tell_of_redirect(url)
         msg = "is redirected in circles. Check base_url and path"

@@ -317,8 +317,8 @@ RESOURCE = (
         th.CustomType({"type": ["object", "string", "null"]}),
         title="Schema",
         description=(
-            "JSON schema of a record, or the path of a file that holds one; takes the place of the built-in one and of "
-            "the sample"
+            "JSON schema of a record: an object, JSON text, or the path of a file; takes the place of the built-in one "
+            "and of the sample"
         ),
         examples=["schemas/files.json"],
     ),
@@ -327,7 +327,7 @@ RESOURCE = (
 
 NAME = th.Property(
     "name",
-    th.StringType(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$"),
+    th.StringType(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$(?!\n)"),
     required=True,
     title="Name",
     description="Name of the stream, and of the table at the destination",

@@ -17,7 +17,12 @@ UNLIKE: Any = object()
 """What a conversion returns that cannot be made."""
 WHOLE = re.compile(r"0|-?[1-9][0-9]{0,999}")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,999})(\.[0-9]{1,999})?([eE][+-]?[0-9]{1,3})?")
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+TIME = re.compile(
+    r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]+)?)?\s?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?", re.IGNORECASE
+)
+DATE_TIME = re.compile(rf"{DATE.pattern}[T ]{TIME.pattern}", re.IGNORECASE)
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 MOST_DIGITS = 1000
 """Of a whole number that is made of 1e999: one like 1e999999999 would fill the memory."""
 
@@ -69,7 +74,11 @@ CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
 """By the type that is wanted, in the order in which they are tried; a text is the last resort."""
 
 FORMATS: Mapping[str, Callable[[str], bool]] = {
-    "date-time": lambda text: parse_instant(text) is not None,
-    "date": lambda text: bool(DAY.fullmatch(text)) and parse_instant(text) is not None,
+    "date-time": lambda text: (
+        bool(DATE_TIME.fullmatch(text) or DATE.fullmatch(text)) and parse_instant(text) is not None
+    ),
+    "date": lambda text: bool(DATE.fullmatch(text)) and parse_instant(text) is not None,
+    "time": lambda text: bool(TIME.fullmatch(text)),
+    "uuid": lambda text: bool(UUID.fullmatch(text)),
 }
 """Formats of texts that a destination has types of its own for: whether a text is in them."""

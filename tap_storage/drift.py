@@ -32,16 +32,15 @@ class Drift:
         self._verdict = verdict
         self._log = log
         self._fields: Mapping[str, Any] = stream.effective_schema["properties"]
+        self._nulls = nulls
         self._told: set[str] = set()
-        self._unknown: list[str] = []
-        self._nulled: list[str] = []
         self._conformer = Conformer(
             stream.effective_schema,
             selects=stream.mask.__getitem__,
+            keys=self._primary_keys,
             # An unreadable replication key is told of, and does not end a run.
             lenient=[stream.replication_key] if stream.replication_key else [],
-            nulled=self._nulled.append if nulls else None,
-            unknown=self._unknown.append,
+            nulls=nulls,
         )
 
     def fit(self, record: Record) -> dict[str, Any]:
@@ -50,9 +49,9 @@ class Drift:
             fitted = self._conformer.fit(record)
         except MisfitError as misfit:
             raise self._error(record, misfit) from None
-        if self._nulled:
+        if self._conformer.nulled:
             self._tell_of_nulled(record)
-        if self._unknown:
+        if self._conformer.unknown:
             self._tell_of_unknown()
         return fitted
 
@@ -61,12 +60,13 @@ class Drift:
         with contextlib.suppress(FatalAPIError, MisfitError):  # what is unreadable there is not emitted
             for record in page.records:
                 self._conformer.fit(record)
-        self._nulled.clear()
+        self._conformer.nulled.clear()
         self._tell_of_unknown()
 
     def _tell_of_unknown(self) -> None:
-        new = [path for path in dict.fromkeys(self._unknown) if path not in self._told]
-        self._unknown.clear()
+        unknown = self._conformer.unknown
+        new = [path for path in dict.fromkeys(unknown) if path not in self._told]
+        unknown.clear()
         self._told.update(new)
         if new:
             self._log(
@@ -77,8 +77,9 @@ class Drift:
             )
 
     def _tell_of_nulled(self, record: Record) -> None:
-        self._verdict.nulled += len(self._nulled)
-        for path in dict.fromkeys(self._nulled):
+        nulled = self._conformer.nulled
+        self._verdict.nulled += len(nulled)
+        for path in dict.fromkeys(nulled):
             if path not in self._told:
                 self._told.add(path)
                 self._log(
@@ -87,14 +88,20 @@ class Drift:
                     self._identity(record),
                     level=logging.WARNING,
                 )
-        self._nulled.clear()
+        nulled.clear()
 
     def _error(self, record: Record, misfit: MisfitError) -> FatalSyncError:
-        name = next((name for name in record if misfit.path == name or misfit.path.startswith(f"{name}.")), misfit.path)
-        mended = json.dumps({self._name: {name: self._taking(name, record.get(name))}})
+        name = next((name for name in record if misfit.path == name or misfit.path.startswith(f"{name}.")), None)
+        if name is None:
+            subject = f"Field {misfit.path} of record" if misfit.path else "Record"
+            msg = f"{subject} {self._identity(record)} {misfit}: correct the schema"
+            return FatalSyncError(msg)
+        mended = json.dumps({self._name: {name: self._taking(name, record[name])}})
+        null = "" if self._nulls else ', or set on_misfit: "null" to lose it'
         msg = (
             f"Field {misfit.path} of record {self._identity(record)} {misfit}. To take it as it comes, give it another "
-            f'type (in meltano.yml, under the extractor: schema: {mended}), or set on_misfit: "null" to lose it'
+            f"type (in meltano.yml, under the extractor: schema: {mended}){null}. A column that is there already may "
+            "have to be altered first"
         )
         return FatalSyncError(msg)
 

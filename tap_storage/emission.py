@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tap_storage.verdict import Verdict
 
 PAGES_PER_LOOK = 100
-"""Of the pages that are written at once, those of which one is looked at for fields that the schema does not have."""
+"""Of the pages of the lane, those of which one is looked at for fields that the schema does not have; before, the
+first, second, fourth, eighth … and always the last."""
 
 
 def find_lane(stream: Stream, resource: Resource) -> Lane | None:
@@ -87,6 +88,9 @@ class Emission:
         self._verdict = verdict
         self._files = files
         self._version = version
+        self._lane_pages = 0
+        self._latest: Page | None = None
+        """The last page of the lane, unless it was looked at."""
 
     def emit(self, page: Page, places: Sequence[int]) -> Iterator[Record]:
         """Write the records at these places of a page; yield those that the SDK is to write."""
@@ -95,14 +99,26 @@ class Emission:
         if not isinstance(page, LanePage):
             yield from (page.records[place] for place in places)
             return
-        if verdict.at_once % PAGES_PER_LOOK == 0:
-            self._drift.look_at(page)
+        self._lane_pages += 1
+        self._latest = page
+        if self._lane_pages % PAGES_PER_LOOK == 0 or self._lane_pages & (self._lane_pages - 1) == 0:
+            self._look()
         if places:
             self._write(page, places)
             verdict.at_once += 1
             verdict.records += len(places)
             self._counter.increment(len(places))
             self._stream.state_manager.is_flushed = False
+
+    def finish(self) -> None:
+        """Look at the last page: new fields often come with the newest records."""
+        if self._latest:
+            self._look()
+
+    def _look(self) -> None:
+        if self._latest:
+            self._drift.look_at(self._latest)
+        self._latest = None
 
     def _write(self, page: LanePage, places: Sequence[int]) -> None:
         if self._files:

@@ -80,6 +80,8 @@ class IncrementalStream(RESTStream[int]):
     """The query parameters by which the API leaves out what is not in the window of the run."""
     isolated: Callable[[], AbstractContextManager[None]]
     """Returns what keeps a failure from other streams."""
+    alone: bool
+    """Whether there is no other stream."""
     initial_offset: int
     page_size: int
     pages: bool
@@ -126,6 +128,7 @@ class IncrementalStream(RESTStream[int]):
             self.replication_key,
             self.replication_method,
             self.effective_schema["properties"],
+            self.alone,
         )
 
     @property
@@ -170,6 +173,7 @@ class IncrementalStream(RESTStream[int]):
                 yield from self._read(resume, checkpoint)
             except ContradictionError:
                 yield from self._read(None, checkpoint)
+        self.emission.finish()
         self._end(state, resumed=plan.place is not None)
         if self.files:
             self.files.flush()

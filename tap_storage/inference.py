@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from genson import SchemaBuilder
 from genson.schema.strategies import BASIC_SCHEMA_STRATEGIES, Number, String
 
-from tap_storage.bookmarks import parse_instant
+from tap_storage.conversions import FORMATS
 from tap_storage.shape import types_of
 
 if TYPE_CHECKING:
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 
     Schema = Mapping[str, Any]
 
-DATE = re.compile(r"\d{4}-\d\d-\d\d")
-DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s?(Z|[+-]\d\d(:?\d\d)?)?", re.IGNORECASE)
 LARGEST = 1 << 63
 """Whole numbers from here on may be texts too, whose columns hold them: integers would not, and numbers be rounded."""
+DEEPEST = 10
+"""Objects within objects, whose fields are of interest to anyone."""
 MOST_KEYS = 100
 """An object with more keys than this in a sample has data for keys, and not fields."""
 
@@ -37,7 +36,7 @@ def infer(records: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> dict[str
     return fields
 
 
-def _settle(generated: Schema) -> dict[str, Any]:
+def _settle(generated: Schema, depth: int = 0) -> dict[str, Any]:
     """Return a nullable type for all that was met.
 
     Values of several types stay as they are, but may be texts too: that is the column that destinations make of it.
@@ -47,10 +46,10 @@ def _settle(generated: Schema) -> dict[str, Any]:
     if not kinds:
         return {"type": ["null"]}
     if kinds == {"object"}:
-        return _open_object(branches[0])
+        return _open_object(branches[0], depth)
     if kinds == {"array"}:
         items = branches[0].get("items")
-        return {"type": ["array", "null"], "items": _nullable(_settle(items)) if items else {}}
+        return {"type": ["array", "null"], "items": _inner(items, depth)}
     if kinds == {"string"}:
         formats = {branch.get("format") for branch in branches}
         shown = "date-time" if formats == {"date", "date-time"} else formats.pop() if len(formats) == 1 else None
@@ -62,16 +61,17 @@ def _settle(generated: Schema) -> dict[str, Any]:
     return {"type": [*kinds, "null"]}
 
 
-def _open_object(shown: Schema) -> dict[str, Any]:
+def _open_object(shown: Schema, depth: int) -> dict[str, Any]:
     """Return the schema of an object that may have more fields than a sample shows."""
     fields = shown.get("properties", {})
-    named = {name: _nullable(_settle(field)) for name, field in fields.items()} if len(fields) <= MOST_KEYS else {}
+    named = {name: _inner(field, depth) for name, field in fields.items()} if len(fields) <= MOST_KEYS else {}
     return {"type": ["object", "null"], "additionalProperties": True} | ({"properties": named} if named else {})
 
 
-def _nullable(field: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a field inside another; one that is null throughout is left open."""
-    return {} if field["type"] == ["null"] else field
+def _inner(shown: Schema | None, depth: int) -> dict[str, Any]:
+    """Return the schema of what is inside another; of what is null throughout, or too deep, one that takes anything."""
+    settled = _settle(shown, depth + 1) if shown and depth < DEEPEST else {"type": ["null"]}
+    return {} if settled["type"] == ["null"] else settled
 
 
 def _branches(generated: Schema) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ class _Large(_Number):
 class _Date(String):  # type: ignore[misc]
     """Texts that name a day."""
 
-    PATTERN, FORMAT = DATE, "date"
+    FORMAT = "date"
 
     @classmethod
     def match_schema(cls, schema: Schema) -> bool:
@@ -125,7 +125,7 @@ class _Date(String):  # type: ignore[misc]
     @classmethod
     def match_object(cls, obj: Any) -> bool:
         """Tell whether a value is one."""
-        return isinstance(obj, str) and bool(cls.PATTERN.fullmatch(obj)) and parse_instant(obj) is not None
+        return isinstance(obj, str) and FORMATS[cls.FORMAT](obj)
 
     def to_schema(self) -> dict[str, Any]:
         """Return what all the values have in common."""
@@ -135,7 +135,12 @@ class _Date(String):  # type: ignore[misc]
 class _DateTime(_Date):
     """Texts that name an instant."""
 
-    PATTERN, FORMAT = DATE_TIME, "date-time"
+    FORMAT = "date-time"
+
+    @classmethod
+    def match_object(cls, obj: Any) -> bool:
+        """Tell whether a value is one."""
+        return super().match_object(obj) and not _Date.match_object(obj)
 
 
 class _Text(String):  # type: ignore[misc]

@@ -59,8 +59,7 @@ class Isolation:
     def conclude(self) -> None:
         """Raise FatalSyncError if a stream has failed."""
         if self._failed:
-            msg = (
-                f"{len(self._failed)} of {self._count()} streams failed: {', '.join(self._failed)}. "
-                "The others were read, and keep their state"
-            )
+            count = self._count()
+            others = ". The others were read, and keep their state" if len(self._failed) < count else ""
+            msg = f"{len(self._failed)} of {count} streams failed: {', '.join(self._failed)}{others}"
             raise FatalSyncError(msg)

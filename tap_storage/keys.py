@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import ConfigurationError, SingerSDKError
-from singer_sdk.helpers._typing import is_datetime_type, is_integer_type
+from singer_sdk.helpers._typing import is_datetime_type, is_integer_type, is_string_type
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 
 from tap_storage import settings
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Keys:
     """What identifies the records of a stream, and tells new ones.
 
-    stream: its name. properties: JSON schemas of its fields.
+    stream: its name. properties: JSON schemas of its fields. alone: whether there are no other streams, for which
+    settings may be meant that are not for this one.
     """
 
     stream: str
@@ -28,13 +29,14 @@ class Keys:
     replication: str | None
     method: str
     properties: Mapping[str, Any]
+    alone: bool = True
 
     def scale(self, datetime_format: str) -> Scale:
         """Return how the replication key is read and written."""
         field = self.properties.get(self.replication or "", {})
-        return (
-            Instants(datetime_format) if not field or _has_type(field, is_datetime_type) else Numbers(datetime_format)
-        )
+        written = datetime_format != "iso" and _has_type(field, is_string_type)
+        whole = _has_type(field, is_integer_type) and not written
+        return Numbers(datetime_format) if whole else Instants(datetime_format)
 
     def check(self, source: str, config: settings.Config, *, whole: bool = True) -> None:
         """Raise ConfigurationError where the keys are not fields of the schema, or cannot do what is wanted of them.
@@ -56,10 +58,12 @@ class Keys:
                 msg = f"{source} primary_keys: {key} is not in the schema of {self.stream}, which has {fields}"
                 raise ConfigurationError(msg)
         if self.replication and (whole or self.replication in self.properties):
-            self._check_replication(source, self.properties.get(self.replication, {}), config)
+            self._check_replication(source, self.properties.get(self.replication), config)
 
-    def _check_replication(self, source: str, field: Mapping[str, Any], config: settings.Config) -> None:
-        if _has_type(field, is_datetime_type):
+    def _check_replication(self, source: str, given: Mapping[str, Any] | None, config: settings.Config) -> None:
+        field = given or {}
+        written = config["datetime_format"] != "iso" and _has_type(field, is_string_type)
+        if _has_type(field, is_datetime_type) or written:
             return
         if not _has_type(field, is_integer_type):
             fit = [
@@ -67,12 +71,14 @@ class Keys:
                 for name, field in self.properties.items()
                 if _has_type(field, is_datetime_type) or _has_type(field, is_integer_type)
             ]
-            what = "neither a date-time nor an integer" if field else "not"
+            what = "not" if given is None else "neither a date-time nor an integer"
             msg = (
                 f"{source} replication_key: {self.replication} is {what} in the schema of {self.stream}; use "
                 f"{', '.join([*fit, 'or none'])}: without one the full table is read"
             )
             raise ConfigurationError(msg)
+        if not self.alone:
+            return
         what = f"the replication_key {self.replication} is an integer"
         if config["lookback_window"] not in (0, settings.LOOKBACK):
             msg = f"Setting lookback_window: is for date-times, and {what}: leave it out."

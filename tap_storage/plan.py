@@ -84,7 +84,12 @@ class Planner:
         """Return what is to be read: from the bookmark on, less the lookback, or the dates that are set."""
         scale = self._scale
         dates = settings.window(self._config)
-        start, end = scale.date(dates.start), scale.date(dates.end)
+        start, end = (scale.date(dates.start), scale.date(dates.end)) if self._keys.replication else (None, None)
+        if dates.bounded and start is None and end is None:
+            self._log(
+                "start_date and end_date leave nothing out here: there is no replication_key that they can be compared "
+                "with"
+            )
         if self._incremental and state.get("replication_key", self._keys.replication) != self._keys.replication:
             self._log(
                 "The state's bookmark is of %s, not of %s: it is discarded, and everything is read",

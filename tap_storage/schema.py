@@ -12,6 +12,7 @@ from singer_sdk.singerlib.schema import resolve_schema_references
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
 from tap_storage import schemas
+from tap_storage.bookmarks import parse_instant
 from tap_storage.inference import infer
 from tap_storage.settings import STREAM
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
     Schema = Mapping[str, Any]
 
-TEXT: Schema = {"type": ["string", "null"]}
-INSTANT: Schema = {**TEXT, "format": "date-time"}
+TEXT: dict[str, Any] = {"type": ["string", "null"]}
+INSTANT: dict[str, Any] = {**TEXT, "format": "date-time"}
 
 
 def built_in() -> dict[str, Any]:
@@ -77,17 +78,31 @@ def merge(
 ) -> dict[str, Any]:
     """Return a schema with what records show of their fields' types; of one that is null throughout, what was known.
 
-    keys: primary keys, which are never null. reads: tells whether a value of the replication key names an instant; the
-    key is a date-time if any does, or if it is known as one and has texts.
+    keys: primary keys, which are never null. They and the replication key are in the schema where no record shows it.
+    reads: tells whether a value of the replication key can be read.
     """
     properties = dict(known["properties"])
+    if not records:
+        expected = dict.fromkeys(keys, properties["id"]) | ({replication_key: INSTANT} if replication_key else {})
+        properties = expected | properties
     for name, shown in infer(records, keys).items():
         before = properties.get(name, {})
-        if name == replication_key and "string" in shown["type"]:
-            readable = any(reads(record.get(name)) for record in records)
-            properties[name] = before if before.get("format") == "date-time" else INSTANT if readable else shown
-        elif shown["type"] == ["null"]:
-            properties[name] = before or TEXT
-        elif shown != {keyword: said for keyword, said in before.items() if keyword != "description"}:
-            properties[name] = shown
+        if name == replication_key:
+            field = _replication_field(before, shown, [record.get(name) for record in records], reads)
+        else:
+            field = shown if shown["type"] != ["null"] else before or TEXT
+        properties[name] = {keyword: before[keyword] for keyword in ("description",) if keyword in before} | field
     return {**known, "properties": properties, "required": [key for key in keys if key in properties]}
+
+
+def _replication_field(
+    before: dict[str, Any], shown: dict[str, Any], values: Sequence[Any], reads: Callable[[Any], bool]
+) -> dict[str, Any]:
+    """Return the schema of the replication key: it is a date-time if any value is, or no value tells otherwise."""
+    texts = [value for value in values if isinstance(value, str)]
+    known = before.get("format") == "date-time"
+    if shown["type"] == ["null"]:
+        return before or INSTANT
+    if any(map(parse_instant, texts)) or (texts and known and not any(map(reads, texts))):
+        return before if known else INSTANT
+    return shown

@@ -214,7 +214,8 @@ def _number(value: Any, *, whole: bool) -> Any:
 
 def _structure(text: str) -> Any:
     """Read a list that is written as JSON or as `a,b,c`."""
-    return _json(text, otherwise=[element.strip() for element in text.split(",")])
+    broken = text.startswith(("[", "{"))
+    return _json(text, otherwise=text if broken else [element.strip() for element in text.split(",")])
 
 
 def _json(text: str, *, otherwise: Any) -> Any:

@@ -8,9 +8,10 @@ SDK does to it.
 from __future__ import annotations
 
 import operator
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import reduce
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SCALARS: Mapping[str, Any] = {"string": str, "integer": int, "boolean": bool, "null": None}
 SEEN: Mapping[str, Any] = {**SCALARS, "number": int | float}
 """Types that a value is held against, though it is not kept as one."""
-FORMATS: Mapping[str, Any] = {"date-time": datetime, "date": date}
+FORMATS: Mapping[str, Any] = {"date-time": datetime, "date": date, "time": time, "uuid": UUID}
 """Texts that are held against a type, too."""
 SAYS_TYPES = frozenset(
     {
@@ -84,11 +85,10 @@ class Shape:
             if kind is Raw and name in (*required, *read):
                 raise UnfitError
             if name in required or name in present:
-                fields.insert(0, (field, kind))
+                fields.append((field, kind))
             else:
                 fields.append((field, kind if kind is Raw else kind | UnsetType, UNSET))
-        names = {field: name for name, field in self._fields.items()}
-        self.type = msgspec.defstruct("Record", fields, rename=names, gc=False)
+        self.type = _struct(fields, {field: name for name, field in self._fields.items()})
 
     def column(self, records: Sequence[Any], name: str) -> list[Any]:
         """Return a property of each record, None where it is not there."""
@@ -149,13 +149,19 @@ def _seen(schema: Schema) -> Any:
         ]
         names = {f"f{number}": name for number, name in enumerate(properties)}
         strict = bool(properties) and not schema.get("additionalProperties")
-        types.append(
-            msgspec.defstruct("Seen", fields, rename=names, forbid_unknown_fields=strict, kw_only=True, gc=False)
-        )
+        types.append(_struct(fields, names, strict=strict))
     if "array" in kinds:
         inner = schema.get("items")
         types.append(list[_seen(inner) if inner else Any])  # type: ignore[misc]
     return _union(types) if types else Any
+
+
+def _struct(fields: Sequence[Any], names: Mapping[str, str], *, strict: bool = False) -> Any:
+    """Return the type of an object. names: by field. Raises UnfitError for names that msgspec does not take."""
+    try:
+        return msgspec.defstruct("Object", fields, rename=names, forbid_unknown_fields=strict, kw_only=True, gc=False)
+    except ValueError:  # quotes, backslashes and control characters
+        raise UnfitError from None
 
 
 def types_of(schema: Schema) -> set[str]:

@@ -68,6 +68,7 @@ class StorageDataStream(IncrementalStream):
         self.initial_offset, self.page_size = self.resource.initial_offset, self.resource.limit
         self.pages = bool(self.resource.offset_param)
         self.isolated = partial(isolation.of, config["name"])
+        self.alone = len(tap.config["resources"]) == 1
         self.verdict = Verdict(config["name"])
         self.unlearned: Exception | None = None
         """Why there is no sample of the records."""
@@ -155,15 +156,18 @@ class StorageDataStream(IncrementalStream):
         )
         return WalkPaginator(pages, page_size=resource.limit, primary_keys=self.primary_keys or [])
 
-    @property
-    def learns(self) -> bool:
-        """Whether a sample is to show what the schema does not have."""
-        return bool(self.config["infer_schema"] and not self.config.get("schema"))
+    def prepare(self, *, can_ask: bool) -> None:
+        """Let the schema have what the first page shows, and keep that page for the walk; hold the keys against both.
 
-    def learn(self) -> None:
-        """Let the schema have what the first page shows, and keep that page for the walk."""
+        can_ask: whether it is known how to reach the API. Raises ConfigurationError for keys that no sample can mend.
+        """
+        learns = can_ask and self.config["infer_schema"] and not self.config.get("schema")
+        self.keys.check("Setting", self.config, whole=not learns)
+        if not learns:
+            return
         try:
             self._learn()
+            self.keys.check("Setting", self.config)
         except (SingerSDKError, RecursionError) as error:
             self.unlearned = error
 
@@ -175,15 +179,24 @@ class StorageDataStream(IncrementalStream):
         with self._asking(read, lambda: None) as fetcher:
             (response, page), _ = fetcher.fetch(question, what=_subject(self.name, question))
         self._sampled = (time.monotonic() + FRESH_S, response)
-        identify(page, self.primary_keys or [], offset=self.initial_offset)
+        try:
+            identify(page, self.primary_keys or [], offset=self.initial_offset)
+        except FatalAPIError as error:
+            msg = f"{_subject(self.name, question)} {error}"
+            raise FatalAPIError(msg) from None
         scale = Instants(self.replication.datetime_format)
         self._schema = schema.merge(
             self.schema,
             page.records,
             keys=self.primary_keys or [],
             replication_key=self.replication_key,
-            reads=lambda value: isinstance(value, str) and scale.read(value) is not None,
+            reads=lambda value: scale.read(value) is not None,
         )
+        if not page.records:
+            self.log(
+                "There are no records to learn the fields from: discover again once there are some",
+                level=logging.WARNING,
+            )
         self._warn_of_absent_key(page)
 
     def _warn_of_absent_key(self, page: Page) -> None:
@@ -196,6 +209,12 @@ class StorageDataStream(IncrementalStream):
                 ", ".join(fields),
                 level=logging.WARNING,
             )
+
+    @override
+    def _write_schema_message(self) -> None:
+        # Private, but the SDK would tell the destination of columns that are not those of the records.
+        if not self.unlearned:
+            super()._write_schema_message()
 
     @override
     @contextlib.contextmanager
@@ -310,8 +329,7 @@ class StorageDataStream(IncrementalStream):
         return request
 
     def _read_page(self, response: Response) -> Page:
-        if response.date:
-            self.run.lower_ceiling(response.date)
+        self.run.lower_ceiling(response.asked)
         if self.lane and (page := self.lane.read(response.body)):
             return page
         return self._decode(response)

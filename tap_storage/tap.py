@@ -88,7 +88,7 @@ class TapStorage(Tap):
         super().load_state(state)
         for name, stream in self.streams.items():
             bookmark = state.get("bookmarks", {}).get(name)
-            if isinstance(stream, StorageDataStream) and isinstance(bookmark, dict):
+            if isinstance(stream, StorageDataStream) and not stream.unlearned and isinstance(bookmark, dict):
                 stream.planner.bookmark(bookmark)
 
     @override
@@ -103,13 +103,8 @@ class TapStorage(Tap):
             for entry in self.config["resources"]
         ]
         if self.input_catalog is None:
-            unknown = [stream for stream in streams if self._can_ask and stream.learns]
             for stream in streams:
-                stream.keys.check("Setting", stream.config, whole=stream not in unknown)
-            for stream in unknown:
-                stream.learn()
-                if stream.unlearned is None:
-                    stream.keys.check("Setting", stream.config)
+                stream.prepare(can_ask=self._can_ask)
         else:
             streams = self._catalogued(streams, self.input_catalog)
         return streams

@@ -91,7 +91,11 @@ def _wrong_entry(entry: Any, schema: Schema) -> Iterator[tuple[str, str]]:
         if name in CONNECTION_SETTINGS:
             yield name, "is for all resources together; set it at the top level"
         elif name not in schema["properties"]:
-            yield name, f"does not exist; an entry takes {_near(name, schema) or 'the settings of a collection'}"
+            near = _near(name, schema)
+            yield (
+                name,
+                f"does not exist; {f'you may mean {near}' if near else 'an entry takes settings of a collection'}",
+            )
         elif name in faults and name != "name":
             yield name, faults[name]
 
@@ -151,17 +155,17 @@ def _inconsistent(config: Config, entries: Sequence[Any], known: Collection[str]
             if isinstance(entry, dict)
             else {}
         )
-        for name, fault in _wrong_resource(settings.of_resource(sound, own)):
+        for name, fault in _wrong_resource(settings.of_resource(sound, own), alone=len(entries) == 1):
             yield where + name if name in own else name, fault
 
 
-def _wrong_resource(sound: Config) -> Iterator[tuple[str, str]]:
-    """Yield what does not go together in the settings of one resource."""
+def _wrong_resource(sound: Config, *, alone: bool) -> Iterator[tuple[str, str]]:
+    """Yield what does not go together in the settings of one resource. alone: whether it is the only one."""
     yield from _wrong_path(sound)
     yield from _wrong_paging(sound)
     yield from _wrong_selectors(sound)
     yield from _wrong_schema(sound)
-    yield from _wrong_dates(sound)
+    yield from _wrong_dates(sound, alone=alone)
     yield from _wrong_filters(sound)
     yield from _wrong_parameters(sound)
 
@@ -213,13 +217,13 @@ def _wrong_selectors(config: Config) -> Iterator[tuple[str, str]]:
                 yield name, "must be a JSONPath such as data, result.items or $"
 
 
-def _wrong_dates(config: Config) -> Iterator[tuple[str, str]]:
+def _wrong_dates(config: Config, *, alone: bool) -> Iterator[tuple[str, str]]:
     dates = [name for name in ("start_date", "end_date") if config.get(name)]
     bounds = settings.window(config)
     for name in dates:
         if parse_instant(config[name]) is None:
             yield name, "must be an ISO 8601 date or date-time, such as 2024-01-31T00:00:00Z"
-        elif config.get("replication_key") == "":
+        elif config.get("replication_key") == "" and alone:
             yield name, "needs a replication_key to compare with; set one, or leave the date out"
     if bounds.start and bounds.end and bounds.start >= bounds.end:
         yield (

@@ -46,6 +46,14 @@ INNER = {"type": ["object", "null"], "properties": {"n": WHOLE}}
 LISTED = {"type": ["array", "null"], "items": WHOLE}
 EITHER = {"anyOf": [WHOLE, {"type": "string", "format": "date-time"}]}
 
+VARIANTS = {
+    "anyOf": [
+        {"type": "object", "properties": {"kind": TEXT}},
+        {"type": "object", "properties": {"kind": TEXT, "n": WHOLE}},
+    ]
+}
+PATTERNS = {"type": "object", "properties": {"a": WHOLE}, "patternProperties": {"^x_": WHOLE}}
+UUID = "0197d0e1-9a3b-7c00-8000-0123456789ab"
 LOSSLESS: list[tuple[Any, str, Any]] = [
     (WHOLE, '"12"', 12),
     (WHOLE, "12.0", 12),
@@ -65,6 +73,11 @@ LOSSLESS: list[tuple[Any, str, Any]] = [
     (LISTED, '[1, "2", null]', [1, 2, None]),
     (SMALL, '"9"', 9),
     (EITHER, '"7"', 7),
+    (VARIANTS, '{"kind": "b", "n": "12"}', {"kind": "b", "n": 12}),
+    (VARIANTS, '{"kind": "b", "n": 12}', {"kind": "b", "n": 12}),
+    (PATTERNS, '{"x_1": 1, "a": "5"}', {"x_1": 1, "a": 5}),
+    ({"type": ["string", "null"], "format": "uuid"}, f'"{UUID}"', UUID),
+    ({"type": ["string", "null"], "format": "time"}, '"10:00:00"', "10:00:00"),
     (EITHER, '"2024-01-31T10:00:00Z"', "2024-01-31T10:00:00Z"),
     ({}, '{"any": 1}', {"any": 1}),
 ]
@@ -91,6 +104,9 @@ MISFITS: list[tuple[Any, str, str]] = [
     (MOMENT, '"soon"', "is a text, and the schema has a text (date-time) or null"),
     (MOMENT, '""', "is a text, and the schema has a text (date-time) or null"),
     (MOMENT, "1704067200", "is a whole number, and the schema has a text (date-time) or null"),
+    (MOMENT, '"1710101512345"', "is a text, and the schema has a text (date-time) or null"),
+    ({"type": "string", "format": "uuid"}, '"nope"', "is a text, and the schema has a text (uuid)"),
+    ({"type": "string", "format": "time"}, '"soon"', "is a text, and the schema has a text (time)"),
     (DAY, '"2024-01-31T00:00:00Z"', "is a text, and the schema has a text (date) or null"),
     (INNER, '"x"', "is a text, and the schema has an object or null"),
     (SMALL, "10", "does not fit what the schema says of it beyond its type"),
@@ -135,7 +151,40 @@ def test_inside_an_object_only_the_value_that_does_not_fit_is_null(tap: Tap, api
     assert run.verdict["values_nulled"] == 2
 
 
-@pytest.mark.parametrize("field", [{"type": "integer"}, {"type": "integer", "minimum": 1}], ids=str)
+def test_a_conversion_that_loses_nothing_tells_of_nothing(tap: Tap, api: FakeAPI) -> None:
+    """A warning of what did not happen would have someone look for it."""
+    run = read(tap, api, VARIANTS, '{"kind": "b", "n": 12}')
+    left_out = [line for line in run.warnings if line.startswith("Left out")]
+    assert (left_out, run.verdict["values_nulled"]) == ([], 0)
+
+
+def test_a_primary_key_is_never_made_null(tap: Tap, api: FakeAPI) -> None:
+    """Records would lose what tells them apart, and overwrite each other."""
+    schema = own()
+    schema["properties"]["id"] = {"type": ["integer", "null"]}
+    api.replace('[{"id": 1}, {"id": "x1"}, {"id": "x2"}]')
+    run = tap(settings(api, schema=schema, on_misfit="null"))
+    assert (run.status, run.ids) == (1, [1])
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "é", "", "a.b"])
+def test_a_field_may_have_any_name(tap: Tap, api: FakeAPI, name: str) -> None:
+    """A run would fail because the vendor added a field."""
+    records = [{"id": 1, name: 1, "metadata": {name: 2}}]
+    api.replace(json.dumps(records))
+    run = tap(settings(api))
+    assert (run.status, run.records) == (0, records)
+
+
+def test_a_field_that_comes_with_the_newest_records_is_told_of(tap: Tap, api: FakeAPI) -> None:
+    """In a collection in the order of creation, a new field begins at the end."""
+    api.replace(json.dumps([{"id": n, **({"late": 1} if n > 430 else {})} for n in range(450)]))
+    run = tap(settings(api, limit=50))
+    assert (run.status, run.verdict["page_lane"]) == (0, 1)
+    assert [line for line in run.warnings if "does not have them: late." in line]
+
+
+@pytest.mark.parametrize("field", [{"type": "integer"}, {"enum": [1, 2]}, {"type": "integer", "minimum": 1}], ids=str)
 def test_a_field_that_may_not_be_null_is_an_error_all_the_same(tap: Tap, api: FakeAPI, field: Any) -> None:
     """The destination would refuse the null."""
     run = read(tap, api, field, '"x"', on_misfit="null")
@@ -216,14 +265,7 @@ SCHEMAS = some.recursive(
 @given(SCHEMAS, VALUES, some.booleans())
 def test_what_is_emitted_fits_the_schema_or_is_refused(field: dict[str, Any], value: Any, nulls: bool) -> None:  # noqa: FBT001
     """A destination that does not check would store what its columns were not made for."""
-    nulled: list[str] = []
-    conformer = Conformer(
-        {"type": "object", "properties": {"f": field}},
-        selects=lambda _: True,
-        lenient=[],
-        nulled=nulled.append if nulls else None,
-        unknown=lambda _: None,
-    )
+    conformer = Conformer({"type": "object", "properties": {"f": field}}, selects=lambda _: True, nulls=nulls)
     try:
         fitted = conformer.fit({"f": value})
     except MisfitError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -124,6 +125,41 @@ def test_a_stream_that_fails_half_way_keeps_its_bookmark(tap: Tap, files_and_fol
     assert {record["id"] for record in (*run.records, *last.records)} >= {f"obj-{n:07}" for n in range(251, 751)}
 
 
+def test_a_bookmark_goes_by_the_moment_of_the_sample(tap: Tap, files_and_folders: FakeAPI) -> None:
+    """What came while other streams were read may lie on the sampled page's ground, and would never be read."""
+    api = files_and_folders
+    api.behave(latency_ms=20, date_skew_s=3600)
+    api.insert(created_at="2999-01-01T00:00:00Z")
+    run = tap(settings(api, resources=[FILES, FOLDERS]))
+    sampled = next(entry["at"] for entry in api.requests() if entry["path"] == "/v1/folders")
+    bookmark = datetime.fromisoformat(run.state["bookmarks"]["folders"]["replication_key_value"].replace("Z", "+00:00"))
+    assert (run.status, counts(run)) == (0, {"files": 251, "folders": 251})
+    assert bookmark.timestamp() <= sampled
+
+
+@pytest.mark.parametrize("keys", [{"primary_keys": ["uuid"]}, {"replication_key": "modified"}], ids=str)
+def test_keys_that_one_sample_does_not_have_fail_that_stream_alone(
+    tap: Tap, files_and_folders: FakeAPI, keys: dict[str, Any]
+) -> None:
+    """One wrong name would keep all collections from being copied."""
+    config = settings(files_and_folders, resources=[FILES, {**FOLDERS, **keys}])
+    run = tap(config)
+    assert (run.status, verdicts(run)) == (1, {"files": "complete", "folders": "incomplete"})
+    assert [message["stream"] for message in run.messages if message["type"] == "SCHEMA"] == ["files"]
+    assert tap(config, "--discover").status == 1
+    files_and_folders.replace("[]")
+    assert tap(config).status == 0
+
+
+def test_dates_bound_the_streams_that_have_some(tap: Tap, files_and_folders: FakeAPI) -> None:
+    """A collection without dates could not be read beside others that a date bounds."""
+    dates = {"start_date": "2020-01-01T00:20:00Z"}
+    run = tap(settings(files_and_folders, resources=[FILES, {**FOLDERS, "replication_key": ""}], **dates))
+    assert run.status == 0
+    assert counts(run)["files"] < counts(run)["folders"] == 250
+    assert "start_date and end_date leave nothing out here" in run.stderr
+
+
 def test_a_silence_that_one_stream_is_told_to_keep_holds_for_the_next(tap: Tap, files_and_folders: FakeAPI) -> None:
     """The API would be asked again by the next stream while it wants to be left alone."""
     api = files_and_folders
@@ -185,7 +221,7 @@ WRONG: list[tuple[list[Any], str]] = [
         [{"name": "1 file"}],
         "resources[0].name: must be of letters, digits, _ and -, and not begin with a digit or -; it names the stream.",
     ),
-    ([{**FILES, "ofset_param": "x"}], "resources[0].ofset_param: does not exist; an entry takes offset_param."),
+    ([{**FILES, "ofset_param": "x"}], "resources[0].ofset_param: does not exist; you may mean offset_param."),
     (
         [{**FILES, "base_url": "http://x"}],
         "resources[0].base_url: is for all resources together; set it at the top level.",
