@@ -12,8 +12,8 @@ from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.plugin_base import SingerCommand
 from typing_extensions import Self, override
 
+from tap_storage.errors import report
 from tap_storage.files import CatalogFile, ConfigFile, StateFile
-from tap_storage.isolation import report
 
 if TYPE_CHECKING:
     import logging
