@@ -145,7 +145,7 @@ class Client:
             if not response.is_redirect:
                 if failure := failures.of_status(response, self._connection.retry_statuses):
                     raise failure
-                return Response(body, min(asked, failures.date(response, "Date") or asked))
+                return Response(body, min(asked, failures.date(response.headers, "Date") or asked))
             url = followed(url, response.headers["Location"], own)
             self._tell_of_redirect(url)
         msg = "is redirected in circles. Check base_url and path"

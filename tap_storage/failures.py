@@ -25,7 +25,7 @@ from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 from tap_storage.records import UnreadablePageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
 SUCCESS = range(200, 300)
 
@@ -107,7 +107,7 @@ def of_status(response: requests.Response, retried: Collection[int]) -> Transien
     msg = f"was answered with {status} {phrase}"
     remedy = _remedy(response)
     if status in retried or status < SUCCESS.start:
-        wanted = _retry_after(response)
+        wanted = retry_after(response.headers)
         silence = wanted is not None or status == HTTPStatus.TOO_MANY_REQUESTS
         return TransientError(msg, remedy, retry_after=wanted, wants_silence=silence)
     kind = RefusedError if status in REFUSALS and status not in NO_REFUSALS else FatalAPIError
@@ -158,9 +158,9 @@ def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Ex
     return error
 
 
-def date(response: requests.Response, header: str) -> datetime | None:
+def date(headers: Mapping[str, str], name: str) -> datetime | None:
     """Return the instant that a header of an answer names, None if it names none."""
-    return _instant(response.headers.get(header, ""))
+    return _instant(headers.get(name, ""))
 
 
 @lru_cache  # all answers of a second have the same
@@ -172,15 +172,15 @@ def _instant(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds that Retry-After asks for, in seconds or as a date by the server's own clock; None for neither."""
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds Retry-After asks for, itself or as a date by the server's own clock; None for neither."""
     try:
-        seconds = float(response.headers["Retry-After"].partition(",")[0])  # a comma joins a header that came twice
+        seconds = float(headers["Retry-After"].partition(",")[0])  # a comma joins a header that came twice
     except KeyError:
         return None
     except ValueError:
-        until = date(response, "Retry-After")
-        now = date(response, "Date") or datetime.now(timezone.utc)
+        until = date(headers, "Retry-After")
+        now = date(headers, "Date") or datetime.now(timezone.utc)
         seconds = (until - now).total_seconds() if until else math.nan
     return max(0.0, seconds) if math.isfinite(seconds) else None
 

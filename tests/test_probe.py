@@ -360,7 +360,7 @@ def test_what_stops_a_probe_is_one_line_with_the_remedy(tap: Tap, api: FakeAPI, 
 def test_a_host_that_is_not_there_is_named_as_the_cause(tap: Tap, url: str) -> None:
     """A typing error in the host would look like a defect."""
     probed = probe(tap, {"base_url": url, "api_key": KEY, "backoff_factor": 0})
-    assert (probed.status, "check base_url" in probed.stderr) == (1, True)
+    assert (probed.status, "the host and port in base_url" in probed.stderr) == (1, True)
 
 
 def test_https_for_a_server_without_it_is_told_and_the_key_not_sent_in_the_clear(tap: Tap, api: FakeAPI) -> None:

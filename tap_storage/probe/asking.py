@@ -93,7 +93,7 @@ class Asker:
             answer = self._follow(url, query, headers)
             if answer.status not in self._connection.retry_statuses:
                 return answer
-            wait = failures.of_status(_bare(answer), self._connection.retry_statuses)
+            wait = failures.retry_after(answer.headers)
         except requests.exceptions.SSLError as error:
             raise UnreachableError(self._told(error), tls=True) from None
         except (requests.RequestException, ValueError) as error:
@@ -106,16 +106,13 @@ class Asker:
         except (requests.RequestException, ValueError) as error:
             raise UnreachableError(self._told(error), tls=False) from None
 
-    def _rest(self, wish: Exception | None) -> None:
-        """Wait as long as the API wants, or else as long as the tap would."""
-        connection = self._connection
-        seconds = min(connection.backoff_factor, connection.max_backoff)
-        if isinstance(wish, TransientError) and wish.retry_after is not None:
-            seconds = wish.retry_after
-            if seconds > min(LONGEST_WAIT, connection.max_backoff):
-                msg = f"The API wants {seconds:.0f} s of silence (Retry-After): run the probe again after that"
-                raise StuckError(msg)
-        self._due = max(self._due, time.monotonic() + seconds)
+    def _rest(self, wanted: float | None) -> None:
+        """Wait as many seconds as the API wants, or else as the tap would."""
+        longest, own = self._connection.max_backoff, self._connection.backoff_factor
+        if wanted is not None and wanted > min(LONGEST_WAIT, longest):
+            msg = f"The API wants {wanted:.0f} s of silence (Retry-After): run the probe again after that"
+            raise StuckError(msg)
+        self._due = max(self._due, time.monotonic() + (min(own, longest) if wanted is None else wanted))
 
     def _follow(self, url: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Answer:
         own = urlencode(query)
@@ -160,14 +157,6 @@ class Asker:
     def _told(self, error: Exception) -> str:
         judged = self._judged(error)
         return f"{judged}: {judged.remedy}" if isinstance(judged, TransientError) else str(judged)
-
-
-def _bare(answer: Answer) -> requests.Response:
-    """Return the status and headers in the form that `failures` reads."""
-    response = requests.Response()
-    response.status_code = answer.status
-    response.headers.update(answer.headers)
-    return response
 
 
 def _read(response: requests.Response, body: bytes, seconds: float, url: str) -> Answer:
