@@ -68,13 +68,24 @@ def _parameter(name: str, value: Any) -> Mapping[str, Any] | str:
     return {"params": {name: [str(element) for element in value] if isinstance(value, list) else str(value)}}
 
 
-AUTH = one_of(api_key={"auth": "api_key"})
+def _name(_: str, value: Any) -> Mapping[str, Any]:
+    # dlt makes a table's name of any text.
+    return {"name": re.sub(r"[^A-Za-z0-9_-]+", "_", str(value)).strip("_")}
+
+
+def _auth(_: str, value: Any) -> Mapping[str, Any] | str:
+    if value == "api_key":
+        return {"auth": value}
+    bearer = "; for a token, set auth_location to header, auth_param to Authorization, and api_key to `Bearer <token>`"
+    return f"only api_key can be translated{bearer if value == 'bearer' else ''}"
+
+
 IN_HEADER, IN_QUERY = {"auth_location": "header"}, {"auth_location": "query"}
 CLIENT: Mapping[str, Rule] = {
     "base_url": to("base_url"),
     "headers.*": _header,
-    "auth": AUTH,
-    "auth.type": AUTH,
+    "auth": _auth,
+    "auth.type": _auth,
     "auth.name": to("auth_param"),
     "auth.location": one_of(header=IN_HEADER, query=IN_QUERY, param=IN_QUERY),
 }
@@ -94,7 +105,7 @@ UNPAGED = {"paging": "single_page", "limit_param": "", "offset_param": ""}
 PAGING = one_of(offset={"paging": "offset"}, single_page=UNPAGED, auto={})
 REPLACE = {"disposition": "replace", "replication_key": ""}
 RESOURCE: Mapping[str, Rule] = {
-    "name": to("name"),
+    "name": _name,
     "primary_key": lambda _, value: {"primary_keys": value if isinstance(value, list) else [value]},
     "write_disposition": one_of(merge={"disposition": "merge"}, append={}, replace=REPLACE),
     "endpoint.path": text("path", r"((?!https?:)[^][{}]*)", "parents, placeholders and other hosts are not translated"),
@@ -143,14 +154,14 @@ def main(file: Iterable[str], form: str, *, leave_out: bool) -> None:
     if config is None:
         msg = "There is no resource to import: resources is empty, or all of it is left out"
         raise click.ClickException(msg)
+    for sentence in assumed:
+        click.echo(f"Assumed: {sentence}", err=True)
     try:
         # The key comes from elsewhere, and so does an address that was left out.
         validation.check(settings.resolve({**config, "api_key": "-"}, SCHEMA), SCHEMA, required=not leave_out)
     except ConfigurationError as error:
         msg = f"The tap would not take what this becomes: correct the file\n{error}"
         raise click.ClickException(msg) from None
-    for sentence in assumed:
-        click.echo(f"Assumed: {sentence}", err=True)
     block = yaml.safe_dump({"config": config}, sort_keys=False).rstrip()
     click.echo(block if form == "yaml" else json.dumps(config, indent=2))
 
@@ -165,7 +176,8 @@ def translate(document: Mapping[str, Any]) -> tuple[Settings | None, Refused, li
     pages: Leaves = {("endpoint", *path): client.pop(path) for path in list(client) if path[:1] == ("paginator",)}
     entries = rest.pop("resources")
     defaults = merged(_resource(rest.pop("resource_defaults", None) or {}, "resource_defaults"), pages)
-    client.pop(("auth", "api_key"), None)
+    for secret in ("api_key", "token"):  # not written down, whatever becomes of them
+        client.pop(("auth", secret), None)
     top, refused = _translated(client, CLIENT)
     if "auth" in top:
         top = {"auth_param": "Authorization", **IN_HEADER, **top}
@@ -173,17 +185,34 @@ def translate(document: Mapping[str, Any]) -> tuple[Settings | None, Refused, li
     else:
         top["auth_location"] = "none"
     refused |= _translated(dict(leaves(rest, "")), {})[1]
-    resources = []
+    resources: list[Settings] = []
+    dated: list[Leaves] = []
     for number, entry in enumerate(entries):
         where = f"resources[{number}]"
-        found, lost = _translated(merged(_resource(entry, where), defaults), RESOURCE)
+        given = merged(_resource(entry, where), defaults)
+        found, lost = _translated(given, RESOURCE)
         refused |= lost
         if any(ESSENTIAL.match(key) for key, _ in lost.values()):
             assumed.append(f"{where} is left out as a whole: without those parts it would read other records")
             continue
         resources.append(found)
+        dated.append(given)
         assumed += [f"{where}: {sentence}" for name, sentence in ABSENT.items() if name not in found]
+    refused |= _unshared(resources, dated)
     return (_arranged(top, resources) if resources else None), refused, assumed
+
+
+def _unshared(resources: list[Settings], given: list[Leaves]) -> Refused:
+    """Take away dates that not all resources share which have a cursor: the tap has one for all."""
+    refused: Refused = {}
+    for date, option in (("start_date", "initial_value"), ("end_date", "end_value")):
+        if len({found.get(date) for found in resources if found.get("replication_key") != ""}) == 1:
+            continue
+        for found, leaves_ in zip(resources, given, strict=True):
+            if found.pop(date, None):
+                where = next(where for path, (where, _) in leaves_.items() if path[-1] == option)
+                refused[where] = option, "is not that of all resources that have a cursor, for which the tap has one"
+    return refused
 
 
 def _resource(entry: Any, where: str) -> Leaves:
@@ -231,9 +260,8 @@ def _matched(path: Path) -> tuple[str, str]:
 def _arranged(top: Settings, resources: list[Settings]) -> Settings:
     """Return the config: of one resource all at the top, of several each in its entry, but for dates they share."""
     for date in ("start_date", "end_date"):
-        if len({found.get(date) for found in resources}) == 1:
-            top |= {date: resources[0].get(date)}
-            resources = [{name: found[name] for name in found if name != date} for found in resources]
+        dates = [found.pop(date) for found in resources if date in found]
+        top |= {date: dates[0]} if dates else {}
     if alone := len(resources) == 1:
         top |= resources[0]
     entries = [{"name": found.get("name")} | ({} if alone else _differing(found)) for found in resources]

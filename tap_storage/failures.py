@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 SUCCESS = range(200, 300)
 
-CHECK_AUTH = "and auth_param and auth_location, which say how it is sent"
+CHECK_AUTH = (
+    "and auth_param and auth_location, which say how it is sent; an API may also want a user name or the like in "
+    "params or headers"
+)
 CHECK_PAGE = "check limit (the API may allow fewer), limit_param, offset_param and params"
 CHECK_ADDRESS = "check base_url and path"
 CHECK_HOST = "check the host and port in base_url, and that the server is up, or run again later"

@@ -72,8 +72,9 @@ class Keys:
                 if _has_type(field, is_datetime_type) or _has_type(field, is_integer_type)
             ]
             what = "not" if given is None else "neither a date-time nor an integer"
+            mend = "add it there as it is in the records, or use" if config.get("schema") and given is None else "use"
             msg = (
-                f"{source} replication_key: {self.replication} is {what} in the schema of {self.stream}; use "
+                f"{source} replication_key: {self.replication} is {what} in the schema of {self.stream}; {mend} "
                 f"{', '.join([*fit, 'or none'])}: without one the full table is read"
             )
             raise ConfigurationError(msg)

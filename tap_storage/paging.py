@@ -67,7 +67,7 @@ class Everything:
         if total is not None and total > len(keys):
             msg = (
                 f"held {len(keys)} of {total} records: set offset_param to the name of the API's offset parameter, "
-                "such as skip or start"
+                "such as offset, skip or start"
             )
             raise WalkError(msg)
         self.finished = True

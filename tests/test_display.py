@@ -184,7 +184,7 @@ def test_a_run_that_is_ended_from_outside_ends_the_line_of_its_bar(
     api.reset(records=20_000)
     run = on_terminal(tap, settings(api), action=action)
     assert (run.status, len(run.bars) > 1, run.is_whole()) == (status, True, True)
-    assert ("The destination closed the pipe" in run.lines[-2]) == (status == 1)
+    assert any("The destination closed the pipe" in line for line in run.lines) == (status == 1)
 
 
 TOTALS: dict[str, Any] = {

@@ -185,8 +185,7 @@ def test_what_is_not_translated_is_listed_by_path() -> None:
     run = convert(document(resources, client, "merge_key: id") | {"more": []})
     assert (run.status, run.stdout) == (1, "")
     expected = """\
-Not translated: client.auth.type: only api_key can be translated
-Not translated: client.auth.token: has no counterpart
+Not translated: client.auth.type: only api_key can be translated; for a token, set auth_location to header, auth_param to Authorization, and api_key to `Bearer <token>`
 Not translated: client.headers.X-Key: is a secret, and not written down; set it in the tap's config yourself
 Not translated: client.session: has no counterpart
 Not translated: more: has no counterpart
@@ -209,6 +208,24 @@ Not translated: resources[4].endpoint.incremental.cursor_path: contradicts anoth
 Not translated: resources[4].selected: has no counterpart
 Error: Nothing is imported: take these parts out of the file, or import the rest with --leave-out"""  # noqa: E501
     assert run.stderr.splitlines() == expected.splitlines()
+
+
+def test_a_date_is_for_all_resources_with_a_cursor() -> None:
+    """An ordinary configuration would be refused for a setting that its author never heard of."""
+    dated = "{name: a, endpoint: {incremental: {cursor_path: at, initial_value: '2024-01-01'}}}"
+    other = "{name: b, endpoint: {incremental: {cursor_path: at, initial_value: '2025-01-01'}}}"
+    run = convert(document(f"[{dated}, {{name: c, write_disposition: replace}}]"))
+    assert (run.status, json.loads(run.stdout)["start_date"]) == (0, "2024-01-01")
+    run = convert(document(f"[{dated}, {other}]"))
+    assert (run.status, "resources[1].endpoint.incremental.initial_value" in run.stderr) == (1, True)
+    run = convert(document(f"[{dated}, {other}]"), "--leave-out")
+    assert (run.status, "start_date" in json.loads(run.stdout)) == (0, False)
+
+
+def test_any_text_names_a_resource() -> None:
+    """A path for a name would be refused, for a setting that the file does not have."""
+    run = convert(document("[v1/files, b]"))
+    assert [entry["name"] for entry in json.loads(run.stdout)["resources"]] == ["v1_files", "b"]
 
 
 def test_what_a_script_computes_is_listed_by_path() -> None:
@@ -267,12 +284,12 @@ def test_a_file_that_is_none_is_one_clear_line(content: object, fault: str) -> N
 
 
 def test_a_config_that_the_tap_would_refuse_is_not_written() -> None:
-    """A person would find out later: of dates that resources do not share, for instance."""
-    dated = "{name: a, endpoint: {incremental: {cursor_path: created_at, initial_value: '2024-01-01'}}}"
-    run = convert(document(f"[{dated}, {{name: A, endpoint: {{data_selector: 'a['}}}}]", "base_url: example.com"))
-    names = ["resources[0].start_date", "resources[1].name", "base_url", "resources[1].data_selector"]
+    """A person would find out later: of two names that are one to a destination, for instance."""
+    run = convert(document("[a, {name: A, endpoint: {data_selector: 'a['}}]", "base_url: example.com"))
+    names = ["resources[1].name", "base_url", "resources[1].data_selector"]
+    told = [line.split(": ")[0] for line in run.stderr.splitlines()]
     assert (run.status, run.stdout) == (1, "")
-    assert [line.split(": ")[0] for line in run.stderr.splitlines()[1:]] == [f"Setting {name}" for name in names]
+    assert told[told.index("Error") + 1 :] == [f"Setting {name}" for name in names]
     assert "Setting base_url: is missing" in convert(document("[a]", "base_url: null")).stderr
     assert imported(LITERAL.replace('"https://api.example.com"', "ADDRESS"), "--leave-out") == {}
 

@@ -80,7 +80,7 @@ def test_requests_for_the_collection_are_counted(server: Server) -> None:
     before = server.requests()
     assert [len(page(server, 0, 1)) for _ in range(3)] == [1, 1, 1]
     assert ask(server, offset=RECORDS, limit=1, _start=RECORDS, _limit=1).status_code == 200
-    assert before + 3 <= server.requests() <= before + 4  # the last line may be behind its answer
+    assert before + 3 <= server.requests() <= before + 5  # each count may be a line behind the answers
 
 
 def test_the_first_page_shows_nothing_of_a_field_that_later_pages_have(server: Server) -> None:

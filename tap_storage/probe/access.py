@@ -80,7 +80,8 @@ def search(interview: Interview, answer: Answer, url: str, *, limit: int | None,
             return interview.read(good, limit, offset)
     msg = (
         f"The API refused the key in every place that was tried (it answered {told}). Check api_key; if it is right, "
-        "see the vendor's documentation for the name that carries it, and set auth_location and auth_param"
+        "see the vendor's documentation for the name that carries it, and set auth_location and auth_param; or for a "
+        "user name or the like that goes with it, and set params or headers"
     )
     raise StuckError(msg)
 

@@ -124,6 +124,8 @@ def _places(interview: Interview) -> Iterator[str]:
     """Yield where else the collection may be."""
     base, path, url = interview.believed["base_url"].rstrip("/"), interview.believed["path"], interview.url
     yield url.rstrip("/") if url.endswith("/") else f"{url}/"
+    if parent := path.strip("/").rpartition("/")[0]:  # many have an index there
+        yield f"{base}/{parent}/"
     if "path" not in interview.explicit and path != DEFAULT_PATH:
         yield interview.place(url, DEFAULT_PATH)
     if urlsplit(base).path:
@@ -147,6 +149,8 @@ def _told(answer: Answer) -> str:
     said = quote(complaint(answer.document))
     if said or answer.status not in range(200, 300):
         return f"{answer.status}" + (f", '{said}'" if said else "")
+    if isinstance(answer.document, list) and answer.document:
+        return f"{answer.status}, a list"
     names = answer.document if isinstance(answer.document, dict) else []
     return f"{answer.status}, with the keys {some(names)}" if names else f"{answer.status}, without records"
 

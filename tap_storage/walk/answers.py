@@ -44,8 +44,8 @@ Denial = Generator[Ask, Answer, "Answer | None"]
 def refuse_ignored_offset() -> NoReturn:
     """Raise: every page is the first."""
     msg = (
-        "repeats the first page: the API ignores the offset. Set offset_param to its name for it, such as skip or "
-        "start ('' if it does not page; one that counts pages cannot be read)"
+        "repeats the first page: the API ignores the offset. Set offset_param to its name for it, such as offset, "
+        "skip or start ('' if it does not page; one that counts pages cannot be read)"
     )
     raise WalkError(msg)
 
