@@ -23,6 +23,8 @@ def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: 
     alone = len(last.keys) == 1
     # Where the frontier never stands still, a total that does is none.
     if ground.largest > 1 and ground.agrees(last) and (alone or not ground.totals.steady):
+        if ground.falls_short:
+            ground.explain((yield Ask(ground.page.offset)))
         ground.compare_with_total()
         return None
     frontier, position = ground.trail.frontier, ground.position

@@ -67,6 +67,9 @@ class Ground:
         """By how many places records were seen to move, all in all."""
         self.still = True
         """Whether every known record was seen where it should be."""
+        self.page = Answer(start, ())
+        """The last answer that held something new."""
+        self._undisturbed = True
         self.new: Sequence[int] = ()
         """The places of new records in the answer taken last."""
         self.idle = 0
@@ -142,6 +145,19 @@ class Ground:
     def lacks(self, answer: Answer) -> bool:
         """Tell whether there is more behind the frontier by an answer's total."""
         return self.totals.lacks(answer, self.position)
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether fewer were read than there are by a total that never changed, and none seems to be left out."""
+        return self.totals.steady and not self.hiding and self.read + len(self.new) < self.position + 1 - self.start
+
+    def explain(self, answer: Answer) -> None:
+        """Take what is missing for left out, if the last page that held something new is still the same.
+
+        A record that moved to read ground since that page was asked for would be on it, or have moved its records.
+        """
+        if self._undisturbed and (answer.keys, answer.total) == (self.page.keys, self.page.total):
+            self._note_hidden(answer.offset)
 
     def shift(self, answer: Answer) -> int:
         """Return by how many places the last known record of an answer stands elsewhere than it should."""
@@ -232,7 +248,8 @@ class Ground:
         """Raise WalkError where fewer records were read than there are, by a total that never changed."""
         if not self.totals.steady:
             self.check_order()
-        elif not self.hiding and (read := self.read + len(self.new)) < self.position + 1 - self.start:
+        elif self.falls_short:
+            read = self.read + len(self.new)
             msg = (
                 f"is the last of {self.totals.latest} records, but {read} different ones were read: some moved to "
                 "where it had been read, or share their primary key. Add a sort by a field that never changes to "
@@ -290,11 +307,12 @@ class Ground:
                 f"after the page at offset {self.seam} was asked for"
             )
         elif shift and self.unknown(answer):
-            self.hiding += 1
-            if self.hiding == 1:
-                self.note(
-                    f"The page at offset {answer.offset} shows that the API left records out of the one before it"
-                )
+            self._note_hidden(self.seam)
+
+    def _note_hidden(self, offset: int) -> None:
+        self.hiding += 1
+        if self.hiding == 1:
+            self.note(f"The API leaves records out of the page at offset {offset}, and counts them")
 
     def _begin_again(self) -> None:
         if not self.trail.forgetful:
@@ -318,6 +336,8 @@ class Ground:
         if not new:
             return
         self.new = new
+        self.page = answer
+        self._undisturbed = self.still
         self._sightings.clear()
         few = max(self.stride // TRICKLE, 1 if self.stride > TWO else 0)
         self._trickle = self._trickle + 1 if len(new) <= few else 0

@@ -18,6 +18,8 @@ from tap_storage.walk.answers import Answer, Ask, refuse_ceiling
 from tap_storage.walk.ends import believe_nothing, outrun, prove_end
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
     from tap_storage.walk.answers import Finding, Walking
     from tap_storage.walk.ground import Ground
 
@@ -40,7 +42,7 @@ def follow(ground: Ground, answer: Answer) -> Walking:
             return
         expected = ground.joins(located)
         shift = 0 if expected else ground.shift(located)
-        full = len(located.keys) == ground.largest
+        full, before = len(located.keys) == ground.largest, ground.position
         if ground.advance(located):
             if ground.trickles() and not full:
                 following = yield from outrun(ground)
@@ -49,7 +51,7 @@ def follow(ground: Ground, answer: Answer) -> Walking:
         elif len(located.keys) == 1 or (ground.is_restless() and not full):
             following = yield from prove_end(ground, search, located)
         else:
-            following = yield Ask(ground.position + search.drift(shift))
+            following = yield Ask(search.onward(located, shift, before))
 
 
 class Search:
@@ -58,6 +60,9 @@ class Search:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self._drift = 0
+        self._idle: Sequence[Hashable] = ()
+        """The records of the last answer that held nothing new."""
+        self._stood = self._returned = 0
         self._searched = False
         self._silences = 0
         self._silent_after = 0
@@ -84,14 +89,23 @@ class Search:
             self._hear_silence(silent, most=MOST_SILENCES if refused is None else 0)
         return answer
 
-    def drift(self, shift: int) -> int:
-        """Return how far to look ahead for a record that has moved so far since it was asked for.
+    def onward(self, answer: Answer, shift: int, before: int) -> int:
+        """Return where to look for the frontier, which an answer without anything new shows at another place.
 
-        Where records move at every request, it would be missed for ever where it was seen last.
+        shift: how far it has moved. before: where it stood.
         """
-        steady = self.ground.idle > 0 and not self._searched
+        ground = self.ground
+        again, self._idle = answer.keys == self._idle, answer.keys
+        if again and self._returned != ground.pages:
+            # The last page, which the API repeats behind the end? If not, records go on moving, and it is seen.
+            self._returned = ground.pages
+            ground.position = self._stood
+            return ground.position
+        self._stood = before
+        # Where records move at every request, it would be missed for ever where it was seen last.
+        steady = ground.idle > 0 and not self._searched
         self._drift = min(shift, self._drift or shift, key=abs) if steady else 0
-        return self._drift
+        return ground.position + self._drift
 
     def _hear_silence(self, offset: int, *, most: int) -> None:
         """Count how often an API falls silent at an offset where there are records. Raises WalkError after the most."""

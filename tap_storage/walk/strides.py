@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MOST_STRIDES = 16
 """Pages looked at behind an empty one …"""
 MOST_STRIDES_WHEN_FILTERED = 2
-"""… or so few where the total may count what a filter leaves out …"""
+"""… or so few where the total may count what a filter leaves out, or pages were uneven and no total agrees …"""
 MOST_STRIDES_IN_THE_DARK = 48
 """… and where the API was seen to leave records out of two pages, and its total promises more."""
 TWICE = 2
@@ -24,11 +24,7 @@ def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Denial
 
     last: the answer that is the end by all other signs.
     """
-    hides = ground.hiding >= TWICE
-    if not (ground.lacks(last) or hides):
-        return None
-    promised = min(MOST_STRIDES_IN_THE_DARK, (ground.totals.reach - offset) // size + 1)
-    for _ in range(max(ground.strides, promised if hides else 0)):
+    for _ in range(_strides(ground, last, offset, size)):
         beyond = yield Ask(offset)
         if new := ground.unknown(beyond):
             if ground.knows(beyond):
@@ -44,3 +40,13 @@ def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Denial
     if ground.lacks(last):
         ground.note(f"The API states a total of {last.total}, but the last record is at offset {ground.position}")
     return None
+
+
+def _strides(ground: Ground, last: Answer, offset: int, size: int) -> int:
+    """Return how many pages to look at."""
+    if ground.hiding >= TWICE:
+        promised = min(MOST_STRIDES_IN_THE_DARK, (ground.totals.reach - offset) // size + 1)
+        return max(ground.strides, promised)
+    if ground.lacks(last):
+        return ground.strides
+    return MOST_STRIDES_WHEN_FILTERED if ground.irregular and not ground.agrees(last) else 0

@@ -195,11 +195,14 @@ class Walk:
         if not _repeats(first, second):
             yield from leap(ground, first, second)
             return
+        far = second
+        if len(first.keys) < ground.limit:  # a window of the API's may be aligned to limit
+            far = yield Ask(ground.start + ground.limit)
+            if far.keys == first.keys and far.total not in (None, len(first.keys)):
+                refuse_ignored_offset()
         # An API that repeats its last page past the end is none that ignores offsets.
         again = yield Ask(ground.position)
-        if again.keys == first.keys and again.total != len(first.keys) < ground.limit:
-            refuse_ignored_offset()
-        latest = (yield from find_alignment(ground, first, second)) if again.keys == first.keys else again
+        latest = (yield from find_alignment(ground, first, far)) if again.keys == first.keys else again
         yield from leap(ground, first, None, step=0 if isinstance(latest, Answer) else latest)
 
     def _take_first(self) -> Denial:
