@@ -308,7 +308,13 @@ class IncrementalStream(RESTStream[int]):
         if not (self.pages and run.order.ascending) or run.window.start is None or self.filters:
             return None
         for _ in range(MOST_SEARCHES):
-            seeking = seek(start=self.initial_offset, limit=self.page_size, window=run.window, hint=hint)
+            seeking = seek(
+                start=self.initial_offset,
+                limit=self.page_size,
+                step=0 if self.resource.page_overlap else self.page_size,
+                window=run.window,
+                hint=hint,
+            )
             try:
                 probe = next(seeking)
                 while True:

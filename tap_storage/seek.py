@@ -43,22 +43,24 @@ class Sample:
 Seeking = Generator[Probe, Sample, "Resume | None"]
 
 
-def seek(*, start: int, limit: int, window: Window[Any], hint: Resume | None) -> Seeking:
+def seek(*, start: int, limit: int, step: int, window: Window[Any], hint: Resume | None) -> Seeking:
     """Return where the last record before the window is; None if there is none, or none can be told.
 
-    start: offset of the first record. limit: records on a page. hint: where the frontier of the run before was.
-    Raises ContradictionError.
+    start: offset of the first record. limit: records on a page. step: the number whose multiples offsets must be, 0 if
+    any will do; then whole pages are asked for. hint: where the frontier of the run before was. Raises
+    ContradictionError.
     """
     if hint is not None:
-        limit = min(limit, hint.page or limit)  # as much as the API puts on a page
-        offset = max(start, hint.offset + 1 - limit)
+        step = hint.step or step
+        limit = limit if step else min(limit, hint.page or limit)  # as much as the API puts on a page
+        offset = hint.offset - (hint.offset - start) % step if step else max(start, hint.offset + 1 - limit)
         sample = yield Probe(offset, limit)
         place = hint.offset - offset
         if place < len(sample.names) and hint.marks.get(sample.names[place]) == 0:
             found = _last_before(window, sample)
             if found is not None:
-                return _here(offset, found, sample)
-    search = _Bisection(start, limit, window)
+                return _here(offset, found, sample, step)
+    search = _Bisection(start, limit, step, window)
     low = yield from search.look(start)
     if not low.before:
         return None
@@ -69,9 +71,10 @@ def seek(*, start: int, limit: int, window: Window[Any], hint: Resume | None) ->
             low = middle
         else:
             high = min(high, middle.offset)
-    sample = yield Probe(low.offset, limit)
+    offset = search.aligned(low.offset)
+    sample = yield Probe(offset, limit)
     found = _last_before(window, sample)
-    return None if found is None else _here(low.offset, found, sample)
+    return None if found is None else _here(offset, found, sample, step)
 
 
 class _Record(NamedTuple):
@@ -84,19 +87,25 @@ class _Record(NamedTuple):
 
 
 class _Bisection:
-    """Looks at single records, and checks that they ascend and are different."""
+    """Looks at single records, or the first ones of pages, and checks that they ascend and are different."""
 
-    def __init__(self, start: int, limit: int, window: Window[Any]) -> None:
+    def __init__(self, start: int, limit: int, step: int, window: Window[Any]) -> None:
         self.start = start
         self.limit = limit
+        self.step = step
         self._window = window
         self._offsets: list[int] = []
         self._values: list[Any] = []
         self._names: dict[Hashable, int] = {}
 
+    def aligned(self, offset: int) -> int:
+        """Return the offset at which the page begins that holds what is at an offset."""
+        return offset - (offset - self.start) % self.step if self.step else offset
+
     def look(self, offset: int) -> Generator[Probe, Sample, _Record]:
         """Return the record at an offset, or the first behind it whose replication key can be read."""
-        sample = yield Probe(offset, 1)
+        offset = self.aligned(offset)
+        sample = yield Probe(offset, self.limit if self.step else 1)
         if sample.names and sample.values[0] is None:
             sample = yield Probe(offset, self.limit)
         if not sample.names:
@@ -132,7 +141,7 @@ def _bracket(search: _Bisection, low: _Record) -> Generator[Probe, Sample, tuple
         if not last.before:
             return low, last.offset
         low = last
-        beyond = yield from search.look(low.offset + 1)
+        beyond = yield from search.look(low.offset + (search.step or 1))
         if not beyond.before:
             return low, beyond.offset
         low = beyond
@@ -156,5 +165,5 @@ def _last_before(window: Window[Any], sample: Sample) -> int | None:
     return last
 
 
-def _here(offset: int, place: int, sample: Sample) -> Resume:
-    return Resume(offset + place, {sample.names[place]: 0})
+def _here(offset: int, place: int, sample: Sample, step: int) -> Resume:
+    return Resume(offset + place, {sample.names[place]: 0}, step=step)

@@ -166,6 +166,39 @@ def test_offsets_in_multiples_lose_nothing_where_order_is_relied_on(tap: Tap, ap
     assert (first.status, second.status, len(set(first.ids)), set(new) - set(second.ids)) == (0, 0, 1050, set())
 
 
+@pytest.mark.parametrize("records", [60, 250])
+@pytest.mark.parametrize("overlap", [0, 1])
+@pytest.mark.parametrize("total", ["exact", "absent"])
+def test_the_place_is_found_where_offsets_are_rounded_down(
+    tap: Tap, api: FakeAPI, total: str, overlap: int, records: int
+) -> None:
+    """Each run but the first would fail, or read everything."""
+    api.reset(records=records)
+    api.behave(offset={"multiples_of": 100}, total=total)
+    config = settings(api, sort_order="ascending", lookback_window=0, page_overlap=overlap)
+    first = tap(config)
+    new = api.insert(5)
+    forget(api)
+    second = tap(config, state=first.state)
+    assert (first.status, second.status, set(second.ids) >= set(new)) == (0, 0, True)
+    assert len(second.ids) < 10
+    assert len(api.requests()) <= 8
+
+
+@pytest.mark.parametrize("total", ["absent", "page", {"capped": 100}], ids=str)
+def test_a_last_page_that_is_repeated_is_no_obstacle_where_little_of_it_was_read(
+    tap: Tap, api: FakeAPI, total: object
+) -> None:
+    """What comes before the bookmark would be taken for records that moved, and each daily run fail."""
+    api.behave(past_end="repeat", total=total)
+    config = settings(api, sort_order="ascending", lookback_window=60)
+    first = tap(config)
+    forget(api)
+    second = tap(config, state=first.state)
+    assert (first.status, second.status, len(second.ids)) == (0, 0, 7)
+    assert len(api.requests()) <= 8
+
+
 def test_records_without_a_readable_date_do_not_mislead_the_bisection(tap: Tap, api: FakeAPI) -> None:
     """A null in the middle would end the search in a traceback, or in the wrong half."""
     moments: list[object] = [f"2024-01-01T{number // 60:02}:{number % 60:02}:00Z" for number in range(600)]

@@ -29,7 +29,7 @@ def prove_end(ground: Ground, search: Search, last: Answer) -> Denial:  # noqa: 
         return None
     frontier, position = ground.trail.frontier, ground.position
     beyond = yield Ask(position + 1)
-    unseen = ground.unknown(beyond)
+    unseen = ground.unread(beyond)
     if ground.knows(beyond) and ground.leads_on(beyond):
         return beyond
     repeated = beyond.keys == last.keys and ground.largest == 1

@@ -104,6 +104,11 @@ class Ground:
             return range(start, len(answer.keys))
         return [place for place in range(start, len(answer.keys)) if answer.keys[place] not in self.trail]
 
+    def unread(self, answer: Answer) -> Sequence[int]:
+        """Return the places of unknown records but for those in front of known ones, if any may have been forgotten."""
+        known = self.known(answer)
+        return self.unknown(answer, known[0] if known and self.trail.forgetful else 0)
+
     def knows(self, answer: Answer) -> bool:
         """Tell whether any record is known."""
         return self.trail.holds_any(answer.keys)
@@ -133,10 +138,10 @@ class Ground:
         return self.unknown(answer) if self._unique or answer.keys == page.keys else range(len(answer.keys))
 
     def leads_on(self, answer: Answer) -> bool:
-        """Tell whether any record is unknown, or known to come after the frontier."""
-        known = self.known(answer)
+        """Tell whether any record is unread, or known to come after the frontier."""
         frontier = self.trail.place(self.trail.frontier)
-        return len(known) < len(answer.keys) or any(self.trail.place(answer.keys[place]) > frontier for place in known)
+        later = any(self.trail.place(answer.keys[place]) > frontier for place in self.known(answer))
+        return later or bool(self.unread(answer))
 
     def agrees(self, answer: Answer) -> bool:
         """Tell whether the frontier is the last record by an answer's total."""

@@ -68,6 +68,11 @@ def _prove_end(ground: Ground, page: Answer, following: Answer, size: int) -> De
     if new := ground.unknown(again):
         ground.extend(again, new)
         return None if ground.trickles() else again
+    if following.keys:  # the last page, repeated behind the end; or as many records came in front as a page holds
+        beyond = yield Ask(following.offset + size)
+        if new := ground.unknown(beyond):
+            ground.extend(beyond, new)
+            return beyond
     further = yield from look_further(ground, page, following.offset + size, size)
     if further and (new := ground.unknown(further)):
         ground.extend(further, new)

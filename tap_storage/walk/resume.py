@@ -45,7 +45,8 @@ class Resume:
     @property
     def frontier(self) -> Resume:
         """The place without what comes before it."""
-        return Resume(self.offset, {mark: 0 for mark, distance in self.marks.items() if not distance}, self.page)
+        last = {mark: 0 for mark, distance in self.marks.items() if not distance}
+        return Resume(self.offset, last, self.page, self.step)
 
 
 def snapshot(ground: Ground, name: Callable[[Hashable], Hashable]) -> Resume:
@@ -68,12 +69,12 @@ def find_again(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashab
     """
     if resume.step:
         return (yield from _find_page(ground, resume, name))
-    for offset in _regions(ground.start, resume):
-        answer = yield Ask(offset)
-        if found := _marks(answer, resume, name):
-            break
-    else:
+    answer = yield from _look_around(ground, resume, name)
+    if answer is None:
         return None
+    found = _marks(answer, resume, name)
+    if len(resume.marks) == 1:
+        return (yield from _find_alone(ground, answer, found[-1][0], resume, name))
     ahead = answer
     for _ in range(MOST_JUMPS):
         place, distance = found[-1]
@@ -86,7 +87,7 @@ def find_again(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashab
         if closer and closer[-1][1] < distance:
             answer, found = ahead, closer
     place, distance = found[-1]
-    exact = answer.offset + place + distance == resume.offset or len(resume.marks) == 1
+    exact = answer.offset + place + distance == resume.offset
     if not (exact or (yield from _confirm(ground, answer, found[-1], resume, name))):
         return None
     if not exact or ahead is not answer:
@@ -96,6 +97,27 @@ def find_again(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashab
         if not found or found[-1][1] > distance:
             return None
     ground.resume(answer, found[-1][0])
+    return answer
+
+
+def _look_around(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashable]) -> Search:
+    """Return the nearest page that holds anything remembered; None if none does."""
+    for offset in _regions(ground.start, resume):
+        answer = yield Ask(offset)
+        if _marks(answer, resume, name):
+            return answer
+    return None
+
+
+def _find_alone(
+    ground: Ground, answer: Answer, place: int, resume: Resume, name: Callable[[Hashable], Hashable]
+) -> Search:
+    """Return the page that begins with the only record that is remembered; None where offsets are rounded down."""
+    if place:
+        answer = yield Ask(answer.offset + place)
+    if not answer.keys or name(answer.keys[0]) not in resume.marks:
+        return None
+    ground.resume(answer, 0)
     return answer
 
 

@@ -62,7 +62,7 @@ class Search:
         self._drift = 0
         self._idle: Sequence[Hashable] = ()
         """The records of the last answer that held nothing new."""
-        self._stood = self._returned = 0
+        self._stood = self._back = self._returned = 0
         self._searched = False
         self._silences = 0
         self._silent_after = 0
@@ -96,10 +96,13 @@ class Search:
         """
         ground = self.ground
         again, self._idle = answer.keys == self._idle, answer.keys
-        if again and self._returned != ground.pages:
+        if again and answer.offset > ground.start and self._returned != ground.pages:
             # The last page, which the API repeats behind the end? If not, records go on moving, and it is seen.
-            self._returned = ground.pages
-            ground.position = self._stood
+            ground.position = max(ground.start, self._stood - self._back)
+            self._back = 2 * self._back + len(answer.keys)
+            return ground.position
+        if self._back:
+            self._returned, self._back, self._drift = ground.pages, 0, 0
             return ground.position
         self._stood = before
         # Where records move at every request, it would be missed for ever where it was seen last.

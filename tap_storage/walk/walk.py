@@ -191,6 +191,7 @@ class Walk:
 
     def _leap(self, first: Answer) -> Walking:
         ground = self._ground
+        ground.step = ground.largest  # for a walk that is interrupted here
         second = yield Ask(ground.position + 1)
         if not _repeats(first, second):
             yield from leap(ground, first, second)
