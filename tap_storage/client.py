@@ -19,7 +19,7 @@ from tap_storage.failures import TransientError
 from tap_storage.redirects import followed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from singer_sdk.streams.rest import HTTPRequest
 
@@ -32,6 +32,8 @@ MOST_REDIRECTS = 5
 LARGEST_BODY = 1 << 30
 """Bytes; a page that is larger, decompressed, is not read."""
 CHUNK = 1 << 16
+MOST_DIGITS = 20
+"""Of a length that is taken for one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +90,8 @@ class Client:
         try:
             return self._get(request, begin, expect)
         except Exception as error:  # noqa: BLE001 (what is not a failure of the request is raised as it is)
+            if failures.closed_meanwhile(error):
+                self._transport.take_closure()
             raise self.judge(error, attempt=attempt) from None
 
     def judge(self, error: Exception, *, attempt: int) -> Exception:
@@ -135,13 +139,13 @@ class Client:
                 self._traffic.requests += 1
             asked = datetime.now(timezone.utc)
             response = self._transport.send(prepared)
+            if response.status_code < HTTPStatus.OK:
+                # The answer proper is still to come on this connection, and the next request would take it for its own.
+                response.close()
             body = self._receive(response, expect)
             with self._telling:
                 self._traffic.bytes += len(body)
                 self._observe(response.status_code, response.elapsed.total_seconds())
-            if response.status_code < HTTPStatus.OK:
-                # The answer proper is still to come on this connection, and the next request would take it for its own.
-                self._transport.disconnect()
             if not response.is_redirect:
                 if failure := failures.of_status(response, self._connection.retry_statuses):
                     raise failure
@@ -166,11 +170,11 @@ class Client:
         """Read the body of an answer, up to the largest that is acceptable."""
         length = response.headers.get("Content-Length", "")
         # All at once where it cannot turn out to be larger than it says: in small pieces, it costs twice as much.
-        whole = length.isdecimal() and "Content-Encoding" not in response.headers
+        whole = length.isdecimal() and len(length) < MOST_DIGITS and "Content-Encoding" not in response.headers
         chunks, size = [], 0
         if whole:
             self._expect(min(int(length), LARGEST_BODY), response, expect)
-        for chunk in response.iter_content(min(int(length), LARGEST_BODY) or CHUNK if whole else CHUNK):
+        for chunk in self._pieces(response, min(int(length), LARGEST_BODY) or CHUNK if whole else CHUNK):
             chunks.append(chunk)
             size += len(chunk)
             if not whole:
@@ -180,6 +184,13 @@ class Client:
                 msg = f"has a body of more than {LARGEST_BODY >> 20} MiB: lower limit"
                 raise FatalAPIError(msg)
         return b"".join(chunks)
+
+    @staticmethod
+    def _pieces(response: requests.Response, size: int) -> Iterator[bytes]:
+        try:
+            yield from response.iter_content(size)
+        except ValueError as error:  # what comes of a negative length
+            raise requests.exceptions.ChunkedEncodingError(error, request=response.request) from None
 
     @staticmethod
     def _expect(size: int, response: requests.Response, expect: Callable[[int], object]) -> None:

@@ -6,6 +6,7 @@ and parameter values may be in all of them. Each is a predicate: "was answered w
 
 from __future__ import annotations
 
+import http.client
 import math
 import os
 import re
@@ -22,6 +23,7 @@ import requests
 import urllib3
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
+from tap_storage.connections import ClosedMeanwhileError
 from tap_storage.records import UnreadablePageError
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ USUAL_HEADERS = frozenset({"accept", "accept-encoding", "connection", "user-agen
 NAMES_SHOWN = 12
 NO_TLS = ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 """What OpenSSL calls an answer that is not TLS."""
+NO_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader)
+BROKEN_OFF = (http.client.RemoteDisconnected, http.client.IncompleteRead)
 EXPIRED, WRONG_HOST = (9, 10), (62, 64)
 """X509_V_ERR_… of OpenSSL: not valid yet or any more; of another host or address."""
 
@@ -145,11 +149,15 @@ def of_exception(error: Exception, *, timeout: float, page_timeout: float) -> Ex
         return TransientError(f"answered with a body that {error}", remedy)
     if type(error) is FutureTimeoutError:
         return TransientError(f"did not arrive whole within {page_timeout:g} s", "lower limit, or raise timeout")
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return TransientError(
+            "answered with a body that cannot be decompressed", f"{CHECK_ADDRESS}, or run again later"
+        )
+    if isinstance(error, requests.exceptions.SSLError) and not _has(error, ssl.SSLEOFError):
         return FatalAPIError(f"could not be asked for: {_tls(error)}")
     if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL)):
         return TransientError("could not be asked for: the proxy failed", REMEDIES[407])
-    if isinstance(error, requests.exceptions.Timeout):
+    if isinstance(error, requests.exceptions.Timeout) or _has(error, urllib3.exceptions.ReadTimeoutError):
         return TransientError(f"got no answer within {timeout:g} s", "check base_url, or raise timeout")
     # ValueError is what the library says that looks at an address first; a header in an answer may be invalid too.
     if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.InvalidHeader):
@@ -214,9 +222,20 @@ def _reason(error: BaseException) -> str:
     for cause in _causes(error):
         if isinstance(cause, urllib3.exceptions.NameResolutionError):
             return "the name of the host is not known"
-        if isinstance(cause, OSError) and cause.errno:
+        if isinstance(cause, NO_HTTP) and not isinstance(cause, BROKEN_OFF):
+            return "the answer is no valid HTTP, or has more than 100 headers"
+        if isinstance(cause, OSError) and cause.errno and not isinstance(cause, ssl.SSLError):
             return os.strerror(cause.errno).lower()
     return "the connection broke off"
+
+
+def closed_meanwhile(error: Exception) -> bool:
+    """Tell whether a request failed because the server had closed the connection that was kept for it."""
+    return _has(error, ClosedMeanwhileError)
+
+
+def _has(error: BaseException, kind: type[BaseException]) -> bool:
+    return any(isinstance(cause, kind) for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

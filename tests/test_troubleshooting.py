@@ -75,6 +75,7 @@ MISTAKES: dict[str, list[Mistake]] = {
     "The CA bundle is missing": [Mistake({}, env={"REQUESTS_CA_BUNDLE": "missing.pem"})],
     "The CA bundle is none": [Mistake({"base_url": "https://{tls}"}, env={"REQUESTS_CA_BUNDLE": "config.json"})],
     "The proxy does not answer": [Mistake({}, env=PROXY)],
+    "The proxy cannot be one": [Mistake({}, env={"NO_PROXY": "", "HTTP_PROXY": "ftp://127.0.0.1"})],
     "The server is silent": [Mistake({"timeout": 0.3}, answers("unanswered", seconds=2))],
     "api_key is missing": [Mistake({"api_key": None})],
     "The key is wrong, has expired, or is sent in the wrong place": [

@@ -6,19 +6,22 @@ Unlike the client, it hands back answers of any status: what an API says when it
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
-from pathlib import Path
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import requests
-from singer_sdk.exceptions import ConfigurationError, FatalAPIError
+from singer_sdk.exceptions import FatalAPIError
 
 from tap_storage import failures
 from tap_storage.failures import TransientError
 from tap_storage.probe.findings import SpentError, StuckError
 from tap_storage.records import UnreadablePageError, decode
 from tap_storage.redirects import followed
+from tap_storage.transport import environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +35,7 @@ LARGEST_BODY = 64 << 20
 PAGE_TIMEOUTS = 10
 CHUNK = 1 << 16
 LONGEST_WAIT = 60
+TOO_MUCH = "An answer is too large, or takes too long: lower limit, or raise timeout"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +65,7 @@ class UnreachableError(Exception):
 
 
 class Asker:
-    """Sends requests and counts them. Raises ConfigurationError where the CA bundle that is named is missing."""
+    """Sends requests and counts them. Raises ConfigurationError where the CA bundle or the proxy is none."""
 
     def __init__(self, connection: Connection) -> None:
         self.answers: list[Answer] = []
@@ -69,14 +73,7 @@ class Asker:
         self._connection = connection
         self._due = 0.0
         self._session = requests.Session()
-        self._transport = self._session.merge_environment_settings(
-            connection.base_url, {}, stream=True, verify=None, cert=None
-        )
-        self._session.trust_env = False
-        bundle = self._transport["verify"]
-        if isinstance(bundle, str) and not Path(bundle).exists():
-            msg = "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that does not exist: correct or unset it"
-            raise ConfigurationError(msg)
+        self._transport = environment(self._session, connection.base_url)
 
     @property
     def left(self) -> int:
@@ -94,12 +91,11 @@ class Asker:
             if answer.status not in self._connection.retry_statuses:
                 return answer
             wait = failures.retry_after(answer.headers)
-        except requests.exceptions.SSLError as error:
-            raise UnreachableError(self._told(error), tls=True) from None
         except (requests.RequestException, ValueError) as error:
             wait = None
             if not isinstance(self._judged(error), TransientError):
-                raise UnreachableError(self._told(error), tls=False) from None
+                tls = isinstance(error, requests.exceptions.SSLError)
+                raise UnreachableError(self._told(error), tls=tls) from None
         self._rest(wait)
         try:
             return self._follow(url, query, headers)
@@ -139,16 +135,31 @@ class Asker:
         self._due = began + (1 / rate if (rate := self._connection.requests_per_second) else 0)
         self.requests += 1
         prepared = self._session.prepare_request(requests.Request("GET", url, params=query, headers=dict(headers)))
+        answer: Future[tuple[requests.Response, bytes]] = Future()
+        # In a thread of its own, as an answer may come a byte at a time, head included, and no timeout would end it.
+        threading.Thread(target=self._receive, args=(prepared, answer), daemon=True).start()
+        try:
+            response, body = answer.result(PAGE_TIMEOUTS * self._connection.timeout)
+        except FutureTimeoutError as error:
+            if type(error) is not FutureTimeoutError:  # one of the connection's own, which are its subclasses
+                raise
+            raise StuckError(TOO_MUCH) from None
+        return response, body, time.monotonic() - began
+
+    def _receive(self, request: requests.PreparedRequest, answer: Future[tuple[requests.Response, bytes]]) -> None:
+        """Send a request and read the answer, or hand on what went wrong."""
         timeout = self._connection.timeout
-        response = self._session.send(prepared, timeout=timeout, allow_redirects=False, **self._transport)
-        body = bytearray()
-        for chunk in response.iter_content(CHUNK):
-            body += chunk
-            if len(body) > LARGEST_BODY or time.monotonic() - began > PAGE_TIMEOUTS * timeout:
-                response.close()
-                msg = "An answer is too large, or takes too long: lower limit, or raise timeout"
-                raise StuckError(msg)
-        return response, bytes(body), time.monotonic() - began
+        try:
+            response = self._session.send(request, timeout=timeout, allow_redirects=False, **self._transport)
+            body = bytearray()
+            for chunk in response.iter_content(CHUNK):
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    response.close()
+                    raise StuckError(TOO_MUCH)  # noqa: TRY301 (it is handed on)
+            answer.set_result((response, bytes(body)))
+        except BaseException as error:  # noqa: BLE001 (raised again where the answer is wanted)
+            answer.set_exception(error)
 
     def _judged(self, error: Exception) -> Exception:
         timeout = self._connection.timeout
