@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     """By where it is in the file: the key, and why there is no setting."""
 
 SCHEMA = config_schema()
-SECRET = re.compile(r"auth$|authorization|cookie|(^|[-_]|api)key$|token|secret|passw|signature", re.IGNORECASE)
+SECRET = re.compile(
+    r"auth$|authorization|bearer|cookie|(^|[-_]|api|access|secret)key$|token|secret|passw|pwd|(^|[-_])sig(nature)?$"
+    r"|credential|jwt|session",
+    re.IGNORECASE,
+)
 """Names of headers and parameters whose values are not written down."""
 HIDDEN = "is a secret, and not written down; set it in the tap's config yourself"
 BOUNDS = {"start_value": "start_param", "last_value": "start_param", "end_value": "end_param"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 from decimal import Decimal
@@ -34,6 +33,7 @@ class Drift:
         self._fields: Mapping[str, Any] = stream.effective_schema["properties"]
         self._nulls = nulls
         self._told: set[str] = set()
+        self._told_unreadable = False
         self._conformer = Conformer(
             stream.effective_schema,
             selects=stream.mask.__getitem__,
@@ -57,11 +57,22 @@ class Drift:
 
     def look_at(self, page: Page) -> None:
         """Tell of the fields that the schema does not have, in a page whose records fit."""
-        with contextlib.suppress(FatalAPIError, MisfitError):  # what is unreadable there is not emitted
+        try:
             for record in page.records:
                 self._conformer.fit(record)
+        except (FatalAPIError, MisfitError):  # what is unreadable there is not emitted
+            self._tell_of_unreadable()
         self._conformer.nulled.clear()
         self._tell_of_unknown()
+
+    def _tell_of_unreadable(self) -> None:
+        if not self._told_unreadable:
+            self._told_unreadable = True
+            self._log(
+                "Left out, as the schema does not have them: fields of a page with values that cannot be read. To see "
+                "which, ask the API for it",
+                level=logging.WARNING,
+            )
 
     def _tell_of_unknown(self) -> None:
         unknown = self._conformer.unknown

@@ -75,7 +75,10 @@ def _struct(tree: dict[str, Any], required: Sequence[str]) -> Any:
     for name, kind in kinds.items():
         if name not in required[:1]:
             fields.append((_field(name), kind if kind in (Any, Raw) else kind | None | UnsetType, UNSET))
-    return msgspec.defstruct("Envelope", fields, rename={_field(name): name for name in tree})
+    try:
+        return msgspec.defstruct("Envelope", fields, rename={_field(name): name for name in tree})
+    except ValueError:  # quotes, backslashes and control characters
+        raise UnfitError from None
 
 
 def _field(name: str) -> str:

@@ -6,7 +6,7 @@ import logging
 import traceback
 
 from singer_sdk import mapper
-from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.exceptions import ConfigurationError, SingerSDKError
 
 
 def explain(error: Exception) -> str | None:
@@ -26,5 +26,6 @@ def report(error: Exception, logger: logging.Logger) -> None:
     if message is None:
         logger.error("This should not have happened: please report it as a defect of tap-storage", exc_info=error)
     debugging = logger.isEnabledFor(logging.DEBUG)
-    for line in (message or "").splitlines():
+    # Only settings are told of in several lines; elsewhere, a line break is of a name that the API chose.
+    for line in (message or "").split("\n") if isinstance(error, ConfigurationError) else [message] if message else []:
         logger.error(line, exc_info=error if debugging else None)

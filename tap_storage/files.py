@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from singer_sdk.singerlib import Catalog
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 from typing_extensions import override
+
+from tap_storage.redaction import legible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +47,11 @@ CATALOG_SHAPE: dict[str, Any] = {
                                 "breadcrumb": {"type": "array", "items": {"type": "string"}},
                                 "metadata": {
                                     "type": "object",
-                                    "properties": {"table-key-properties": {"type": ["array", "null"]}},
+                                    "properties": {
+                                        "table-key-properties": {"type": ["array", "null"]},
+                                        "replication-method": {"type": ["string", "null"]},
+                                        "replication-key": {"type": ["string", "null"]},
+                                    },
                                 },
                             },
                         },
@@ -66,6 +73,8 @@ STATE_SHAPE: dict[str, Any] = {
     "properties": {"bookmarks": {"type": "object", "additionalProperties": BOOKMARK_SHAPE}},
     "anyOf": [{"required": ["bookmarks"]}, {"maxProperties": 0}],
 }
+LONGEST_STEP = 60
+"""Characters of a name in a file that a message shows."""
 
 
 class JSONFile(click.ParamType):  # type: ignore[type-arg]
@@ -88,8 +97,9 @@ class JSONFile(click.ParamType):  # type: ignore[type-arg]
         except ValueError as error:
             where = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
             self._refuse(f"is not JSON{where}")
+        self._refuse_halves(content)
         if fault := next(self._check.iter_errors(content), None):
-            where = "/".join(map(str, fault.path)) or "its top"
+            where = legible("/".join(str(step)[:LONGEST_STEP] for step in fault.path)) or "its top"
             self._refuse(f"is JSON, but not what a Singer {self._what} looks like, at {where}")
         return content
 
@@ -100,6 +110,14 @@ class JSONFile(click.ParamType):  # type: ignore[type-arg]
             self._refuse(f"cannot be read ({(error.strerror or 'error').lower()})")
         except UnicodeDecodeError:
             self._refuse("is not UTF-8 text")
+
+    def _refuse_halves(self, content: Any) -> None:
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            self._refuse("has half a character (a surrogate), which no message can hold")
+        except RecursionError:
+            self._refuse("is nested too deeply")
 
     def _refuse_constant(self, name: str) -> NoReturn:
         self._refuse(f"is not JSON, which has no {name}")
@@ -131,7 +149,7 @@ class StateFile(JSONFile):
         try:
             return io.StringIO(json.dumps(super().convert(value, param, ctx), allow_nan=False))
         except ValueError:
-            self.fail("The state file has a number that is too large: pass the last state that the target wrote")
+            self._refuse("has a number that is too large")
 
 
 class CatalogFile(JSONFile):
@@ -152,4 +170,11 @@ class CatalogFile(JSONFile):
                 for name in () if entry["breadcrumb"] else ("replication-method", "replication-key"):
                     if chosen := entry["metadata"].get(name):
                         stream[name.replace("-", "_")] = chosen
-        return io.StringIO(json.dumps(catalog))
+        try:
+            Catalog.from_dict(catalog)
+        except (AttributeError, TypeError, ValueError):
+            self._refuse("has a schema that says more than a stream's can")
+        try:
+            return io.StringIO(json.dumps(catalog, allow_nan=False))
+        except ValueError:
+            self._refuse("has a number that is too large")

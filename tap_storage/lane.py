@@ -6,6 +6,7 @@ not certain, for a schema or for a page, it steps back: the SDK's path takes eve
 
 from __future__ import annotations
 
+import decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -85,10 +86,12 @@ class Lane:
         """Return the page in the body of an answer, None where the other path has to find out what is in it."""
         text: Any = without_bom(body)
         try:
+            if not body.isascii():
+                str(body, "utf-8")  # of what is passed over, msgspec looks at the structure only
             if b"\n" in body or b"\r" in body:
                 text = msgspec.json.format(bytes(text), indent=-1)  # a record is a line
             records, total = self._envelope.open(text)
             self._shape.check(records)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, UnfitError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, decimal.InvalidOperation, RecursionError, UnfitError):
             return None
         return LanePage(records, total, self._shape, lambda: read_page(body, **self._paths))

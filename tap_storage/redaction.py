@@ -6,10 +6,13 @@ So lines are cleaned where they leave the process, whoever wrote them and whiche
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+from urllib.request import getproxies
 
 from typing_extensions import override
 
@@ -19,13 +22,28 @@ if TYPE_CHECKING:
 MASK = "***"
 SHORTEST = 4
 """Characters: anything shorter is part of ordinary words and numbers, and would blot out the log."""
+ESCAPES = 31
+"""Backslashes before a character that was escaped five times; more are looked at in vain, as often as there are."""
+BLANKS = (
+    rf"(?i:\s|\+|%(?:25)*(?:20|0[9a-d])|\\{{1,{ESCAPES}}}(?:\s|[nrtfv]|x(?:20|0[9a-d])|u00(?:20|0[9a-d])|U00000020))+"
+)
+"""A pattern of blanks; of each, only one part can match, so that it is quick whatever follows."""
+LONGEST = 4000
+"""Characters of a line: names of fields and settings may come from anywhere, and have any length."""
+TELLING = 1000
+"""Characters of a secret that are looked for."""
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that end a line, or that a terminal acts on."""
 
 
 def conceal(secrets: Collection[str]) -> None:
-    """Let no log handler that is installed now write any of these secrets again.
+    """Let no log handler that is installed now write any of these secrets again, nor a proxy's password.
 
     secrets: raw values; those below four characters are passed over.
     """
+    secrets = [*secrets, *_of_proxies()]
+    # Of a line that it cannot write, as on a full disk, logging would print the arguments, which nothing masks.
+    logging.raiseExceptions = False
     for handler in handlers():
         formatter = handler.formatter
         if not isinstance(formatter, RedactingFormatter):
@@ -44,10 +62,12 @@ class Secrets:
 
     def add(self, secrets: Iterable[str]) -> None:
         """Mask these too."""
-        self._values.update(secret for secret in secrets if len(secret) >= SHORTEST)
+        # Blanks are what lines are broken at, and joined by.
+        plain = (re.sub(r"\s+", " ", secret) for secret in secrets)
+        self._values.update(secret for secret in plain if len(secret) >= SHORTEST)
         longest_first = sorted(self._values, key=len, reverse=True)
-        spellings = "|".join("".join(map(_spellings, secret)) for secret in longest_first)
-        self._pattern = re.compile(spellings) if spellings else None
+        spellings = "|".join(map(_pattern, longest_first))
+        self._pattern = re.compile(spellings, re.DOTALL) if spellings else None
 
     def mask(self, text: str) -> str:
         """Return the text with each secret replaced."""
@@ -67,8 +87,9 @@ class RedactingFormatter(logging.Formatter):
         line = self.inner.format(record)
         try:
             fields = json.loads(line)
-        except ValueError:
-            return self.secrets.mask(line)
+        except (ValueError, RecursionError):
+            text = self.secrets.mask(line)
+            return text if record.exc_info or record.exc_text or record.stack_info else legible(text)
         return json.dumps(self._mask_values(fields), separators=(",", ":"))
 
     def _mask_values(self, value: Any) -> Any:
@@ -82,16 +103,49 @@ class RedactingFormatter(logging.Formatter):
         return value
 
 
+def legible(text: str) -> str:
+    """Return a text as one line that a terminal shows as it is, and cut where it is longer than anyone reads."""
+    more = len(text) - LONGEST
+    text = UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text[:LONGEST])
+    return f"{text}… ({more} characters more)" if more > 0 else text
+
+
 def handlers() -> Iterator[logging.Handler]:
-    """Yield the handlers of all loggers that there are now."""
-    loggers = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
-    for logger in loggers:
-        if isinstance(logger, logging.Logger):
-            yield from logger.handlers
+    """Yield all log handlers that there are now: those of loggers, and of other handlers."""
+    # Private, but what logging.shutdown goes by; a handler that buffers for another is not to be told from outside.
+    yield from filter(None, [reference() for reference in logging._handlerList])  # type: ignore[attr-defined]  # noqa: SLF001
+    if logging.lastResort:
+        yield logging.lastResort
+
+
+def _of_proxies() -> Iterator[str]:
+    """Yield what is secret in the environment's proxies: passwords, and how they are sent."""
+    for address in getproxies().values():
+        user = address.rpartition("@")[0].rpartition("//")[2]
+        if user:
+            yield from (password := user.partition(":")[2] or user, unquote(password))
+            yield base64.b64encode(unquote(user).encode("latin-1", "replace")).decode()
+
+
+def _pattern(secret: str) -> str:
+    """Return a pattern of a secret; of one that is too long to look for whole, with all that follows its beginning."""
+    return "".join(map(_spellings, secret[:TELLING])) + (".*" if len(secret) > TELLING else "")
 
 
 def _spellings(character: str) -> str:
-    r"""Return a pattern of the ways one character is written: as it is, percent-encoded, or escaped.
+    """Return a pattern of the ways one character is written, also where its UTF-8 was read as Latin-1, as in a header.
+
+    A blank stands for any number of them.
+    """
+    if character == " ":
+        return BLANKS
+    if character.isascii():
+        return _ways(character)
+    return f"(?:{_ways(character)}|{''.join(map(_ways, character.encode('utf-8', 'surrogatepass').decode('latin-1')))})"
+
+
+def _ways(character: str) -> str:
+    r"""Return a pattern of one character as it is, percent-encoded, or escaped.
 
     Escapes are those of JSON and of Python's repr, however often they were applied (`\"`, `\\\"`, `\\u00e4`).
     """
@@ -101,15 +155,13 @@ def _spellings(character: str) -> str:
     )
     units = [utf16[i : i + 2].hex() for i in range(0, len(utf16), 2)]
     ways = [
-        rf"\\*{re.escape(character)}",
+        rf"\\{{0,{ESCAPES}}}{re.escape(character)}",
         "".join(f"%(?:25)*{byte:02x}" for byte in utf8),
-        "".join(rf"\\+u{unit}" for unit in units),
-        "".join(rf"\\+x{byte:02x}" for byte in utf8),
-        rf"\\+U{ord(character):08x}",
+        "".join(rf"\\{{1,{ESCAPES}}}u{unit}" for unit in units),
+        "".join(rf"\\{{1,{ESCAPES}}}x{byte:02x}" for byte in utf8),
+        rf"\\{{1,{ESCAPES}}}U{ord(character):08x}",
     ]
     if ord(character) <= 0xFF:  # noqa: PLR2004
-        ways.append(rf"\\+x{ord(character):02x}")
-    if character == " ":
-        ways.append(r"\+")
+        ways.append(rf"\\{{1,{ESCAPES}}}x{ord(character):02x}")
     raw, *encoded = ways
     return f"(?:{raw}|(?i:{'|'.join(encoded)}))"

@@ -222,6 +222,13 @@ def test_a_date_is_for_all_resources_with_a_cursor() -> None:
     assert (run.status, "start_date" in json.loads(run.stdout)) == (0, False)
 
 
+@pytest.mark.parametrize("name", ["sig", "pwd", "accessKey", "X-Signature", "jwt", "session_id"])
+def test_a_parameter_that_is_named_like_a_secret_is_not_written_down(name: str) -> None:
+    """A signature in an address would end up in a config under version control."""
+    run = convert(document(f"[{{name: a, endpoint: {{params: {{{name}: {KEY}}}}}}}]"), "--leave-out")
+    assert (run.status, KEY in run.stdout + run.stderr) == (1, False)
+
+
 def test_any_text_names_a_resource() -> None:
     """A path for a name would be refused, for a setting that the file does not have."""
     run = convert(document("[v1/files, b]"))
