@@ -9,6 +9,9 @@ help:
 	@echo "make demo     copy a fake storage API into PostgreSQL with Meltano"
 	@echo "make test     check style and types, run the tests with coverage"
 	@echo "make bench    measure the tap beside its peers (40 minutes; OPTIONS=--quick: one)"
+	@echo "make hazards  put the hazards of paging to the tap and its peers (15 minutes)"
+	@echo "make torture  attack the tap at random (10 minutes; OPTIONS='--seed N --minutes M')"
+	@echo "make attacks  leaks, fuzz, kills of Meltano and PostgreSQL, ten million records (45 minutes)"
 	@echo "make format   correct the style"
 	@echo "make clean    remove what the others have made"
 
@@ -39,6 +42,27 @@ demo: setup
 bench: packages
 	@echo "==> Measuring the tap beside its peers"
 	$(RUN) python -m benchmarks $(OPTIONS)
+
+.PHONY: hazards
+hazards: packages
+	@echo "==> Putting the hazards to the tap and its peers"
+	$(RUN) python -m benchmarks.hazards $(OPTIONS)
+
+.PHONY: torture
+torture: packages
+	@echo "==> Attacking the tap"
+	$(RUN) python -m torture $(OPTIONS)
+
+.PHONY: attacks
+attacks: setup
+	@echo "==> Searching for secrets in all that the tap leaves"
+	$(RUN) python -m torture.leaks
+	@echo "==> Feeding it what no API should answer"
+	$(RUN) python -m torture.fuzz
+	@echo "==> Killing Meltano, PostgreSQL, the target and the tap"
+	$(RUN) python -m torture.pipeline
+	@echo "==> Reading ten million records"
+	$(RUN) python -m torture.long_run
 
 .PHONY: test
 test: setup

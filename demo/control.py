@@ -22,7 +22,7 @@ from demo.fake_api.behaviour import Behaviour
 from demo.fake_api.shapes import Refused, read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -140,12 +140,13 @@ class FakeAPI:
         """
         return self._ids("replace", {"raw": raw})
 
-    def records(self) -> list[Any]:
+    def records(self, parse_float: Callable[[str], Any] = float) -> list[Any]:
         """Return the collection as it is now, in the order of insertion.
 
-        Without the records that `hidden_every` hides. Numbers are read as Python does.
+        Without the records that `hidden_every` hides. parse_float: reads numbers that have a
+        fraction; others are read as Python does.
         """
-        answer: list[Any] = self._ask("GET", "records")
+        answer: list[Any] = self._ask("GET", "records", parse_float=parse_float)
         return answer
 
     def journal(self, *, since: int = 0, ids: bool = False) -> list[dict[str, Any]]:
@@ -212,13 +213,15 @@ class FakeAPI:
         answer: dict[str, Any] = self._ask("POST", endpoint, json.dumps(body).encode())
         return answer
 
-    def _ask(self, method: str, endpoint: str, body: bytes | None = None) -> Any:
+    def _ask(
+        self, method: str, endpoint: str, body: bytes | None = None, parse_float: Callable[[str], Any] = float
+    ) -> Any:
         host = urlsplit(self.url).netloc
         connection = http.client.HTTPConnection(host, timeout=PATIENCE_S)
         try:
             connection.request(method, f"/_fake/{endpoint}", body)
             response = connection.getresponse()
-            answer = json.loads(response.read())
+            answer = json.loads(response.read(), parse_float=parse_float)
         finally:
             connection.close()
         if response.status != http.HTTPStatus.OK:

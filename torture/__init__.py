@@ -1,0 +1,3 @@
+"""The test bench that attacks the finished tap through its installed command."""
+
+from __future__ import annotations
