@@ -81,8 +81,8 @@ class Story:
     def loud(self) -> bool:
         """Whether the API is such that a run may fail without any fault."""
         told = self.behaviour
-        refusing = isinstance(told["past_end"], dict) and told["total"] in [{"value": MANY}, "unfiltered"]
-        repeating = told["past_end"] == "repeat" and "offset" in told  # a single page looks as if offsets were ignored
+        refusing = isinstance(told.get("past_end"), dict) and told.get("total") in [{"value": MANY}, "unfiltered"]
+        repeating = told.get("past_end") == "repeat" and "offset" in told  # as if offsets were ignored
         return told.get("sort") == "unstable" or "ceiling" in told or refusing or repeating
 
 
@@ -178,7 +178,9 @@ def _attempt(rng: Random, story: Story, *, first: bool, blind: bool) -> Attempt:
     during = []
     for _ in range(rng.choice([0, 0, 0, 1, 2, 3])):
         change = _change(rng, rng.choice(["insert"] if blind else ["insert", "delete"]))
-        change |= rng.choice([{"every": rng.randint(3, 60)}, {"after": rng.randint(1, story.requests)}])
+        change |= rng.choice(
+            [{"every": rng.randint(3, 60), "times": rng.randint(1, 20)}, {"after": rng.randint(1, story.requests)}]
+        )
         during.append(change | ({"at": "back"} if blind else {}))
     return Attempt(ending, before, during, share=rng.choice([0, 0, 0.05, 0.2]), storm=rng.random() < 1 / 6)
 
