@@ -67,6 +67,14 @@ def test_the_other_yaml_of_the_readme_is_yaml() -> None:
 
 def test_every_link_within_the_repository_leads_somewhere() -> None:
     """A person would end at a page that does not exist."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+    pages += [*(ROOT / "docs").glob("*.md")]
     links = [(page, link) for page in pages for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text("utf-8"))]
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_test_that_is_named_as_a_proof_is_there() -> None:
+    """A claim would rest on nothing."""
+    named = set(re.findall(r"`(test_\w+\.py)`", (ROOT / "docs" / "reliability.md").read_text("utf-8")))
+    assert sorted(name for name in named if not (ROOT / "tests" / name).exists()) == []
+    assert len(named) > 15
