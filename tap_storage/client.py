@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PAGE_TIMEOUTS = 10
 """A whole page may take this many times `timeout`."""
 MOST_REDIRECTS = 5
-LARGEST_BODY = 1 << 30
+LARGEST_BODY = 64 << 20
 """Bytes; a page that is larger, decompressed, is not read."""
 CHUNK = 1 << 16
 MOST_DIGITS = 20

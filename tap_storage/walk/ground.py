@@ -159,9 +159,16 @@ class Ground:
     def explain(self, answer: Answer) -> None:
         """Take what is missing for left out, if the last page that held something new is still the same.
 
-        A record that moved to read ground since that page was asked for would be on it, or have moved its records.
+        A record that moved to read ground since that page was asked for would be on it, or have moved its records. And
+        the last record has to stand as much further on than on that page as there are records missing.
         """
-        if self._undisturbed and (answer.keys, answer.total) == (self.page.keys, self.page.total):
+        missing = self.position + 1 - self.start - self.read - len(self.new)
+        further = self.position - (self.page.offset + len(self.page.keys) - 1)
+        if (
+            self._undisturbed
+            and missing == further
+            and (answer.keys, answer.total) == (self.page.keys, self.page.total)
+        ):
             self._note_hidden(answer.offset)
 
     def shift(self, answer: Answer) -> int:

@@ -105,9 +105,11 @@ class Search:
             self._returned, self._back, self._drift = ground.pages, 0, 0
             return ground.position
         self._stood = before
-        # Where records move at every request, it would be missed for ever where it was seen last.
+        # Where records move at every request, it would be missed for ever where it was seen last. But none do where a
+        # total stays the same, or rows are left out.
+        moving = not ground.hiding and not (ground.totals.latest is not None and ground.totals.steady)
         steady = ground.idle > 0 and not self._searched
-        self._drift = min(shift, self._drift or shift, key=abs) if steady else 0
+        self._drift = min(shift, self._drift or shift, key=abs) if steady and moving else 0
         return ground.position + self._drift
 
     def _hear_silence(self, offset: int, *, most: int) -> None:
