@@ -148,7 +148,9 @@ class Bar:
         self._logs: list[logging.StreamHandler[Any]] = [
             handler
             for handler in handlers()
-            if isinstance(handler, logging.StreamHandler) and handler.stream is self._stderr
+            if isinstance(handler, logging.StreamHandler)
+            and handler.stream is self._stderr
+            and handler is not logging.lastResort  # whose stream cannot be set
         ]
         self._direct_logs(_AboveBar(self._bar, self._stderr))
 
