@@ -293,8 +293,8 @@ class StorageDataStream(IncrementalStream):
         try:
             page, early = self._fetch(question)
         except RefusedError as error:
-            if not paginator.count:
-                raise
+            if paginator.place is None and question.offset <= self.initial_offset:
+                raise  # the collection itself is refused
             what = f"{error}. It"
             page, early = REFUSED_PAGE, False
         try:

@@ -152,12 +152,14 @@ def test_a_collection_that_vanishes_is_read_to_its_end(tap: Tap, api: FakeAPI) -
 
 
 @TOTAL
-@pytest.mark.parametrize("records", [101, 250, 1_000])
-def test_an_unstable_order_is_an_error_that_names_the_remedy(tap: Tap, api: FakeAPI, records: int, total: str) -> None:
+@pytest.mark.parametrize(("records", "overlap"), [(101, 1), (250, 1), (1_000, 1), (1_000, 0), (5_000, 0)])
+def test_an_unstable_order_is_an_error_that_names_the_remedy(
+    tap: Tap, api: FakeAPI, records: int, overlap: int, total: str
+) -> None:
     """Records that keep changing places would be missing, with exit status 0, or the run never end."""
     api.reset(records=records)
     api.behave(sort="unstable", total=total, faults=[FENCE])
-    run = tap(settings(api))
+    run = tap(settings(api, page_overlap=overlap))
     assert (run.status, run.bookmark, run.verdict["verdict"]) == (1, None, "incomplete")
     assert "Add a sort by a field that never changes to params" in run.errors[0]
     assert len(api.requests()) < FENCE["from"]
@@ -168,6 +170,38 @@ def test_the_remedy_for_an_unstable_order_works(tap: Tap, api: FakeAPI) -> None:
     api.behave(sort="unstable")
     run = tap(settings(api, params={"sort": "id"}))
     assert (run.status, run.ids) == (0, [record["id"] for record in api.records()])
+
+
+@TOTAL
+@pytest.mark.parametrize("inserted", [1, 99, 100, 101, 200, 250, 700, 1_500])
+@pytest.mark.parametrize("behaviour", [{}, {"offset": {"multiples_of": 100}}], ids=["plain", "multiples"])
+def test_without_overlap_records_that_are_inserted_in_front_hide_none(
+    tap: Tap, api: FakeAPI, behaviour: dict[str, Any], inserted: int, total: str
+) -> None:
+    """Pages of known records only would be taken for the end."""
+    api.reset(records=1_000)
+    insert = {"op": "insert", "at": "front", "count": inserted, "after": 6}
+    api.behave(total=total, changes=[insert], faults=[FENCE], **behaviour)
+    run = tap(settings(api, page_overlap=0))
+    assert_nothing_lost(run, api)
+
+
+@TOTAL
+@pytest.mark.parametrize("request_number", [6, 9, 12])
+@pytest.mark.parametrize("behaviour", [{}, {"offset": {"multiples_of": 100}}], ids=["plain", "multiples"])
+def test_without_overlap_a_read_record_that_moves_to_the_end_pulls_none_out_of_sight(
+    tap: Tap,
+    api: FakeAPI,
+    behaviour: dict[str, Any],
+    request_number: int,
+    total: str,
+) -> None:
+    """The first record of the next page moves on to the last one read, and no total tells of it."""
+    api.reset(records=1_000)
+    move = {"op": "move", "at": "read", "to": "back", "after": request_number}
+    api.behave(total=total, changes=[move], faults=[FENCE], **behaviour)
+    run = tap(settings(api, page_overlap=0, concurrency=1))
+    assert_nothing_lost(run, api)
 
 
 @TOTAL

@@ -133,6 +133,44 @@ def test_the_default_overlap_costs_next_to_nothing(tap: Tap, api: FakeAPI, total
     assert len(api.requests()) <= 20 * 1.02 + 3 + in_vain
 
 
+@OVERLAP
+@pytest.mark.parametrize("records", [1, 30, 40])
+def test_a_total_of_nonsense_fails_no_run(tap: Tap, api: FakeAPI, records: int, overlap: int) -> None:
+    """Behind the last record, nothing comes: as behind a ceiling, if the total is believed."""
+    api.reset(records=records)
+    api.behave(total={"value": 10**6})
+    run = tap(settings(api, limit=20, page_overlap=overlap))
+    assert (run.status, run.ids) == (0, expected_ids(api)), run.stderr
+
+
+@pytest.mark.parametrize(
+    ("config", "behaviour"), [({}, {"offset": {"multiples_of": 100}}), ({"limit": 1, "page_overlap": 0}, {})], ids=str
+)
+def test_a_total_that_promises_more_where_no_offset_can_tell_is_an_error_with_the_way_out(
+    tap: Tap, api: FakeAPI, config: dict[str, Any], behaviour: dict[str, Any]
+) -> None:
+    """A ceiling would be taken for the end, or a person have no way to read a collection whose total is wrong."""
+    api.reset(records=300)
+    api.behave(total={"value": 10**6}, **behaviour)
+    run = tap(settings(api, **config))
+    assert (run.status, run.verdict["verdict"], "set total_path to ''" in run.errors[0]) == (1, "incomplete", True)
+    run = tap(settings(api, total_path="", **config))
+    assert (run.status, run.ids) == (0, expected_ids(api))
+
+
+@pytest.mark.parametrize("overlap", [0, 1])
+def test_a_filtered_page_that_is_repeated_past_the_end_shows_no_ignored_offset(
+    tap: Tap, api: FakeAPI, overlap: int
+) -> None:
+    """The daily run would fail on days with few records, where the total knows nothing of the filter."""
+    api.behave(total="unfiltered", past_end="repeat", sort="created_at")
+    config = settings(api, start_param="created_from", sort_order="ascending", page_overlap=overlap)
+    first = tap(config)
+    new = api.insert(3)
+    second = tap(config, state=first.state)
+    assert (first.status, second.status, set(new) - set(second.ids)) == (0, 0, set()), second.stderr
+
+
 @TOTAL
 @pytest.mark.parametrize("request_number", [1, 2, 4, 6])
 def test_an_empty_answer_is_not_the_end(tap: Tap, api: FakeAPI, request_number: int, total: str) -> None:

@@ -237,6 +237,31 @@ def test_a_failed_run_is_gone_on_with(tap: Tap, api: FakeAPI) -> None:
     assert [request["offset"] for request in api.requests()][:2] == [0, 198]  # a sample, and the place
 
 
+@pytest.mark.parametrize("overlap", [0, 1])
+def test_a_place_behind_the_end_is_refused_and_the_walk_goes_on_where_it_can(
+    tap: Tap, api: FakeAPI, overlap: int
+) -> None:
+    """Each run would fail for good, once records are deleted at an API that answers 404 behind the end."""
+    api.behave(past_end={"status": 404}, faults=[{"from": 3, "kind": "status", "status": 503}])
+    config = settings(api, max_retries=0, page_overlap=overlap, infer_schema=False)
+    first = tap(config)
+    api.delete(count=200, at="back")
+    api.behave(faults=[])
+    second = tap(config, state=first.state)
+    assert (first.status, second.status, "walk" in first.stdout) == (1, 0, True), second.stderr
+    assert {record["id"] for record in api.records()} <= {*first.ids, *second.ids}
+
+
+def test_a_place_at_a_path_that_is_gone_is_an_error_at_once(tap: Tap, api: FakeAPI) -> None:
+    """The place would be looked for at dozens of offsets."""
+    api.behave(faults=[{"from": 4, "kind": "status", "status": 503}])
+    first = tap(settings(api, max_retries=0, infer_schema=False))
+    api.behave(faults=[{"from": 1, "kind": "status", "status": 404}])
+    forget(api)
+    second = tap(settings(api, infer_schema=False), state=first.state)
+    assert (second.status, "404 Not Found" in second.errors[0], len(api.requests())) == (1, True, 2)
+
+
 def test_what_is_not_proven_is_not_gone_on_with(tap: Tap, api: FakeAPI) -> None:
     """Records that slipped through before would be missing for good."""
     api.reset(records=2_000)

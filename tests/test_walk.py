@@ -10,13 +10,14 @@ from singer_sdk.exceptions import FatalAPIError
 
 from tap_storage.paging import Everything, WalkPaginator, identify
 from tap_storage.records import Page
-from tap_storage.walk import Walk, WalkError
+from tap_storage.walk import Resume, Walk, WalkError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
 Answer = tuple["Sequence[object]", "int | None"]
 REFUSED: Answer = ("refused", None)
+MANY = 60
 
 
 def walked(
@@ -182,6 +183,20 @@ def test_a_ceiling_within_the_collection_is_an_error() -> None:
     """Everything behind it would be missing."""
     with pytest.raises(WalkError, match=r"from offset 4 on.*start_param"):
         answered(Walk(limit=3, note=str), "abcdefghi", refused=4)
+
+
+@pytest.mark.parametrize("overlap", [0, 1])
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize("doubled", ["a", "b", "cdef", "i", "abcdefghij"])
+def test_a_record_that_a_join_doubles_moves_no_other_out_of_sight(doubled: str, stated: bool, overlap: int) -> None:  # noqa: FBT001
+    """A page that holds more than its slice would have the next one begin too far on."""
+    collection = "abcdefghij"
+    walk = Walk(limit=3, overlap=overlap, note=str)
+    read: set[str] = set()
+    while not walk.finished:
+        page = [key for key in collection[walk.offset :][:3] for _ in range(2 if key in doubled else 1)]
+        read.update(page[place] for place in walk.take(page, len(collection) if stated else None))
+    assert "".join(sorted(read)) == collection
 
 
 @pytest.mark.parametrize("overlap", [0, 1])
@@ -414,3 +429,66 @@ def test_without_overlap_an_ignored_offset_is_told_by_the_total() -> None:
     walk.take("abc", 9)
     with pytest.raises(WalkError, match="offset_param"):
         walk.take("abc", 9)
+
+
+def test_a_resumed_walk_ends_where_the_last_page_is_repeated() -> None:
+    """What it read in another process would seem to be new on a page that holds more than its own, and never end."""
+    collection = "abcdefghijk"
+    walk = Walk(limit=4, resume=Resume(9, {"j": 0}, page=4), note=str)
+    new = ""
+    for _ in range(20):
+        if walk.finished:
+            break
+        page = collection[walk.offset :][:4] or "fghijk"
+        new += "".join(page[place] for place in walk.take(page, 10**6))
+    assert (walk.finished, new) == (True, "k")
+
+
+def test_a_page_that_is_short_for_once_does_not_hide_where_to_go_on() -> None:
+    """A run that was killed would emit again what it had emitted."""
+    walk = Walk(limit=3, overlap=0, resume=Resume(5, {"f": 0, "e": 1, "d": 2}, page=3, step=3), note=str)
+    walk.take("d", 9)
+    assert (walk.offset, list(walk.take("def", 9)), walk.undisturbed) == (3, [], True)
+    assert (walk.offset, list(walk.take("ghi", 9))) == (6, [0, 1, 2])
+
+
+@pytest.mark.parametrize("phase", range(6))
+@pytest.mark.parametrize("short_every", [2, 3, 5])
+def test_a_last_page_that_is_repeated_and_short_at_times_is_not_followed_for_ever(short_every: int, phase: int) -> None:
+    """A run would go on where an interrupted one was, which was far behind the end, and further and further away."""
+    collection = list(range(141))
+    marks: dict[Hashable, int] = {140 - distance: distance for distance in range(10)}
+    walk = Walk(limit=100, resume=Resume(607, marks, page=100), note=str)
+    answers = 0
+    while not walk.finished:
+        page = collection[walk.offset :][:100] or collection[41:]
+        half = len(page) // 2
+        if answers % short_every == phase % short_every:
+            page = page[:half] or page if walk.offset < len(collection) else page[half:]
+        walk.take(page, 10**6)
+        answers += 1
+    assert answers < MANY
+
+
+def test_the_only_record_that_is_remembered_is_found_behind_hidden_ones() -> None:
+    """A run that was killed after one record would emit it again, once others came in front of it."""
+    collection = "xyzuvwa"
+    walk = Walk(limit=9, resume=Resume(0, {"a": 0}, page=1), note=str)
+    new = ""
+    while not walk.finished:
+        page = [key for key in collection[walk.offset :] if key not in "xy"]
+        new += "".join(page[place] for place in walk.take(page, len(collection)))
+    assert (walk.undisturbed, new) == (False, "")
+
+
+def test_an_end_of_hidden_records_is_found_though_the_last_page_is_repeated() -> None:
+    """Pages that grow shorter as the end comes nearer would be taken for the last one, repeated."""
+    walk = Walk(limit=50, overlap=5, note=str)
+    collection = list(range(1, 751))
+    read = answers = 0
+    while not walk.finished:
+        rows = collection[walk.offset :][:50] or collection[-50:]
+        read += len(walk.take([number for number in rows if number % 4], len(collection)))
+        answers += 1
+    assert read == len([number for number in collection if number % 4])
+    assert answers < MANY

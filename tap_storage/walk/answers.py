@@ -68,6 +68,15 @@ def refuse_restlessness() -> NoReturn:
     raise WalkError(msg)
 
 
+def refuse_promise(offset: int, total: int | None) -> NoReturn:
+    """Raise: nothing comes from this offset on, against what the total says."""
+    msg = (
+        f"leads no further: the API serves nothing from offset {offset} on, but states a total of {total}. Read less "
+        "at a time, with a filter by start_param or in params; or set total_path to '' if that counts other records"
+    )
+    raise WalkError(msg)
+
+
 def refuse_ceiling(offset: int) -> NoReturn:
     """Raise: records from this offset on are out of reach."""
     msg = (

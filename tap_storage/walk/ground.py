@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
 PAGES_REMEMBERED = 16
-MOST_DISORDERS = 4
-"""Answers in a row whose known records come in another order than before."""
+DISORDER = 3
+MOST_DISORDER = 12
+"""How much disorder is borne: an answer whose known records come in another order than before adds three, any other
+takes one away."""
 CLOSE = 16
 """Records that may be gone between two by which a page is located."""
 TWO = 2
@@ -88,9 +90,12 @@ class Ground:
         """Records that should have been on the page before, which was not full, unless they are gone."""
         self.hiding = 0
         """Pages that were seen to lack records which the API left out."""
+        self.strays = 0
+        """Pages without a seam on which known records came again out of their order."""
         self._restless = False
         self._trickle = self._shorts = 0
-        self._disorders = self._restarts = 0
+        self._disorder = 0
+        self._restarts = 0
 
     # Questions about an answer.
 
@@ -137,6 +142,36 @@ class Ground:
         """Return the places of new records in an answer without a seam, which should follow a page."""
         return self.unknown(answer) if self._unique or answer.keys == page.keys else range(len(answer.keys))
 
+    def recognizes(self, answer: Answer) -> bool:
+        """Tell whether an answer that was read before holds known records, and in the order that they had."""
+        known = self.known(answer)
+        return bool(known) and self._is_ordered(answer, known)
+
+    def strayed(self, answer: Answer) -> int:
+        """Return how far before the frontier a known record was read that comes again where records should be new.
+
+        0 if there is none, or only the last ones read: those come first where others were inserted in front of them; or
+        if all are known, where more were inserted than a page holds.
+        """
+        known = self.known(answer) if self._unique else []
+        keys = [answer.keys[place] for place in known]
+        if not known or (known[-1] == len(known) - 1 and keys == self.trail.read[-len(known) :]):
+            return 0
+        if len(answer.keys) > 1 and self.falls_behind(answer):
+            return 0
+        return self.trail.place(self.trail.frontier) - min(map(self.trail.place, keys))
+
+    def falls_behind(self, answer: Answer) -> bool:
+        """Tell whether all records of an answer are known, as others that come after them are."""
+        known = bool(answer.keys) and not self.unknown(answer) and self.recognizes(answer)
+        return known and answer.keys[-1] != self.trail.frontier
+
+    def weigh_order(self, *, ordered: bool) -> None:
+        """Take in whether known records come in the order that they had. Raises WalkError where they often do not."""
+        self._disorder = max(0, self._disorder - 1) if ordered else self._disorder + DISORDER
+        if self._disorder > MOST_DISORDER:
+            refuse_disorder()
+
     def leads_on(self, answer: Answer) -> bool:
         """Tell whether any record is unread, or known to come after the frontier."""
         frontier = self.trail.place(self.trail.frontier)
@@ -153,8 +188,12 @@ class Ground:
 
     @property
     def falls_short(self) -> bool:
-        """Whether fewer were read than there are by a total that never changed, and none seems to be left out."""
-        return self.totals.steady and not self.hiding and self.read + len(self.new) < self.position + 1 - self.start
+        """Whether fewer were read than there are by a total that never changed, and none seems to be left out.
+
+        Where the order was seen not to hold, none does: it only looks so.
+        """
+        hiding = self.hiding and not self._restless
+        return self.totals.steady and not hiding and self.read + len(self.new) < self.position + 1 - self.start
 
     def explain(self, answer: Answer) -> None:
         """Take what is missing for left out, if the last page that held something new is still the same.
@@ -280,7 +319,7 @@ class Ground:
         if len(answer.keys) > overlap:
             self.trail.append(answer.keys[overlap:], new=len(new) == len(answer.keys) - overlap and self._unique)
         self._remember([*self._tail, *answer.keys[overlap:]])
-        self._disorders = 0
+        self.weigh_order(ordered=True)
         return new
 
     def _remember(self, keys: Sequence[Hashable]) -> None:
@@ -294,11 +333,11 @@ class Ground:
         ordered = self._is_ordered(answer, known)
         if ordered:
             self._account_for(self.shift(answer), answer)
-        self._disorders = 0 if ordered else self._disorders + 1
         self._restless = self._restless or not ordered
-        if self._disorders > MOST_DISORDERS:
-            refuse_disorder()
-        self.trail.weave([answer.keys[place] for place in sorted([*new, *known])], start=before)
+        self.weigh_order(ordered=ordered)
+        self.trail.weave(
+            [answer.keys[place] for place in sorted([*new, *known])], start=before, ordered=not self._restless
+        )
         self._remember(answer.keys)
         return new
 
@@ -337,9 +376,18 @@ class Ground:
             f"{self.start}, and emitting again what was emitted"
         )
 
+    def _extent(self, answer: Answer) -> int:
+        """Return how many places an answer takes up.
+
+        Records twice on a page that holds more than it was asked for may be rows of a join, which take up one place.
+        Where pages share no records, nothing else would tell that the next one begins too far on.
+        """
+        size = len(answer.keys)
+        return size if self._overlap or size <= self.limit else max(self.limit, len(set(answer.keys)))
+
     def _adopt(self, answer: Answer, new: Sequence[int]) -> None:
         """Take the last record of an answer for the frontier."""
-        size = len(answer.keys)
+        size = self._extent(answer)
         self.position = answer.offset + size - 1
         self._full = size == self.limit
         self._stated = answer.total

@@ -104,6 +104,8 @@ def _look_around(ground: Ground, resume: Resume, name: Callable[[Hashable], Hash
     """Return the nearest page that holds anything remembered; None if none does."""
     for offset in _regions(ground.start, resume):
         answer = yield Ask(offset)
+        if answer.refused and offset == resume.offset > ground.start:
+            yield Ask(ground.start)  # is it this place that is refused, or everything?
         if _marks(answer, resume, name):
             return answer
     return None
@@ -113,12 +115,16 @@ def _find_alone(
     ground: Ground, answer: Answer, place: int, resume: Resume, name: Callable[[Hashable], Hashable]
 ) -> Search:
     """Return the page that begins with the only record that is remembered; None where offsets are rounded down."""
-    if place:
-        answer = yield Ask(answer.offset + place)
-    if not answer.keys or name(answer.keys[0]) not in resume.marks:
-        return None
-    ground.resume(answer, 0)
-    return answer
+    for _ in range(MOST_JUMPS):
+        if not place:
+            ground.resume(answer, 0)
+            return answer
+        before, answer = answer, (yield Ask(answer.offset + place))
+        found = _marks(answer, resume, name)
+        if not found or answer.keys == before.keys:
+            return None
+        place = found[-1][0]  # further on, where rows before it are hidden
+    return None
 
 
 def _confirm(
@@ -146,7 +152,10 @@ def _confirm(
 
 def _find_page(ground: Ground, resume: Resume, name: Callable[[Hashable], Hashable]) -> Search:
     """Look for the frontier on its own page: without a seam, nothing else tells what has moved."""
-    answer = yield Ask(resume.offset - (resume.offset - ground.start) % resume.step)
+    offset = resume.offset - (resume.offset - ground.start) % resume.step
+    answer = yield Ask(offset)
+    if len(answer.keys) <= resume.offset - offset:  # it may be short for once
+        answer = yield Ask(offset)
     found = _marks(answer, resume, name)
     if not found or (answer.offset + found[-1][0], found[-1][1]) != (resume.offset, 0):
         return None

@@ -18,8 +18,6 @@ from tap_storage.walk.answers import Answer, Ask, refuse_ceiling
 from tap_storage.walk.ends import believe_nothing, outrun, prove_end
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
     from tap_storage.walk.answers import Finding, Walking
     from tap_storage.walk.ground import Ground
 
@@ -54,15 +52,19 @@ def follow(ground: Ground, answer: Answer) -> Walking:
             following = yield Ask(search.onward(located, shift, before))
 
 
+TWICE = 2
+"""Times that an answer from further on ends like the one before, after which it is the last page repeated."""
+
+
 class Search:
     """Finds known ground again after records moved."""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self._drift = 0
-        self._idle: Sequence[Hashable] = ()
-        """The records of the last answer that held nothing new."""
-        self._stood = self._back = self._returned = 0
+        self._idle = Answer(ground.start, ())
+        """The last answer that held nothing new."""
+        self._stood = self._back = self._returned = self._alike = 0
         self._searched = False
         self._silences = 0
         self._silent_after = 0
@@ -95,8 +97,14 @@ class Search:
         shift: how far it has moved. before: where it stood.
         """
         ground = self.ground
-        again, self._idle = answer.keys == self._idle, answer.keys
-        if again and answer.offset > ground.start and self._returned != ground.pages:
+        idle, self._idle = self._idle, answer
+        shared = min(len(answer.keys), len(idle.keys))
+        alike = shared > 0 and answer.keys[-shared:] == idle.keys[-shared:]  # a page may be short for once
+        # At the end, pages grow shorter from offset to offset.
+        repeated = answer.offset > idle.offset and len(answer.keys) >= len(idle.keys)
+        self._alike = self._alike + repeated if alike and not self._moving else 0
+        again = answer.keys == idle.keys and self._returned != ground.pages
+        if answer.offset > ground.start and (again or self._alike >= TWICE):
             # The last page, which the API repeats behind the end? If not, records go on moving, and it is seen.
             ground.position = max(ground.start, self._stood - self._back)
             self._back = 2 * self._back + len(answer.keys)
@@ -105,12 +113,16 @@ class Search:
             self._returned, self._back, self._drift = ground.pages, 0, 0
             return ground.position
         self._stood = before
-        # Where records move at every request, it would be missed for ever where it was seen last. But none do where a
-        # total stays the same, or rows are left out.
-        moving = not ground.hiding and not (ground.totals.latest is not None and ground.totals.steady)
+        # Where records move at every request, it would be missed for ever where it was seen last.
         steady = ground.idle > 0 and not self._searched
-        self._drift = min(shift, self._drift or shift, key=abs) if steady and moving else 0
+        self._drift = min(shift, self._drift or shift, key=abs) if steady and self._moving else 0
         return ground.position + self._drift
+
+    @property
+    def _moving(self) -> bool:
+        """Whether records may be moving: none do where a total stays the same, or rows are left out."""
+        ground = self.ground
+        return not ground.hiding and not (ground.totals.latest is not None and ground.totals.steady)
 
     def _hear_silence(self, offset: int, *, most: int) -> None:
         """Count how often an API falls silent at an offset where there are records. Raises WalkError after the most."""

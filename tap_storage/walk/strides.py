@@ -26,14 +26,14 @@ def look_further(ground: Ground, last: Answer, offset: int, size: int) -> Denial
     """
     for _ in range(_strides(ground, last, offset, size)):
         beyond = yield Ask(offset)
-        if new := ground.unknown(beyond):
+        if new := ground.unread(beyond):
             if ground.knows(beyond):
                 return beyond
             before = yield Ask(offset - size)
-            if ground.unknown(before):
+            if ground.unread(before):
                 return before
             beyond = yield Ask(offset)
-            if new := ground.unknown(beyond):
+            if new := ground.unread(beyond):
                 ground.extend(beyond, new)
             return beyond
         offset += size

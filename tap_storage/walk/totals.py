@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from tap_storage.walk.answers import Answer
 
 
+ROUND = 100
+"""Totals that are capped are multiples of this."""
+
+
 class Totals:
     """The totals of the answers so far, held against how far the walk has come.
 
@@ -26,6 +30,11 @@ class Totals:
     def reach(self) -> int:
         """The offset behind the last record that there is by the total."""
         return self._first + (self.latest or 0)
+
+    @property
+    def is_round(self) -> bool:
+        """Whether it may be capped, and a page that is short where it ends one in the middle."""
+        return self.latest is not None and self.latest % ROUND == 0
 
     def hear(self, answer: Answer) -> None:
         """Take in what an answer states."""

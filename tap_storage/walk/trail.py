@@ -52,16 +52,16 @@ class Trail:
             for key in list(itertools.islice(self._keys, len(self._keys) - self.capacity)):
                 del self._keys[key]
 
-    def weave(self, keys: Sequence[Hashable], *, start: int) -> None:
+    def weave(self, keys: Sequence[Hashable], *, start: int, ordered: bool = True) -> None:
         """Put the keys of a page where they belong; the last becomes the frontier.
 
-        start: how many of the trail's keys come before the page.
+        start: how many of the trail's keys come before the page. ordered: whether the API's order has held so far.
         """
         trail = list(self._keys)
         places = {key: place for place, key in enumerate(trail)}
         known = [places[key] for key in keys if key in places]
         # What was remembered between two records that now follow each other is gone, if the order is to be trusted.
-        trusted = known and known == sorted(known)
+        trusted = ordered and known and known == sorted(known)
         gone = set(range(known[0], known[-1])).difference(known) if trusted else set()
         woven = dict.fromkeys(trail[:start])
         for key in keys:

@@ -174,7 +174,10 @@ class Walk:
             return
         if new := ground.unknown(page):
             ground.extend(page, new)
-        yield from leap(ground, page, None, step=resume.step if self._overlap else 0)
+        if page.offset <= ground.start and not self._overlap and resume.step < ground.limit:
+            yield from self._leap(page)  # what the API makes of offsets may not be known yet
+        else:
+            yield from leap(ground, page, None, step=resume.step if self._overlap else 0)
 
     def _follow(self, first: Answer) -> Walking:
         ground = self._ground
@@ -199,7 +202,8 @@ class Walk:
         far = second
         if len(first.keys) < ground.limit:  # a window of the API's may be aligned to limit
             far = yield Ask(ground.start + ground.limit)
-            if far.keys == first.keys and far.total not in (None, len(first.keys)):
+            stated = None if self._filtered else far.total
+            if far.keys == first.keys and stated not in (None, len(first.keys)):
                 refuse_ignored_offset()
         # An API that repeats its last page past the end is none that ignores offsets.
         again = yield Ask(ground.position)
