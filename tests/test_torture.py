@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 SEED = "short"
 RECORDS: judge.Records = {number: {"id": number, "created_at": "2024-01-01T00:00:00Z"} for number in range(1, 4)}
-STORY = Story("unsorted", 3, {"cap": None}, draw(Random("1")).config, None, batch=False, attempts=())
+STORY = Story(
+    "unsorted",
+    3,
+    {"cap": None, "total": "exact", "past_end": "empty"},
+    draw(Random("1")).config,
+    None,
+    batch=False,
+    attempts=(),
+)
 
 
 @pytest.mark.parametrize("number", range(1, 7))

@@ -57,6 +57,8 @@ FINAL: Final[Mapping[str, Fault]] = {
 """What a run may fail of, and must not take for the end of the collection."""
 
 KINDS: Final[Mapping[str, Fault]] = {**PASSING, **HARMLESS, **FINAL}
+SPARE: Final = 3
+"""How many times the requests that a run is likely to need are given faults; what must come is among the first."""
 SLOW: Final = frozenset({"no answer", "trickle", "trickling head"})
 """Those that cost a whole timeout, or ten."""
 
@@ -64,8 +66,8 @@ SLOW: Final = frozenset({"no answer", "trickle", "trickling head"})
 def schedule(rng: Random, first: int, requests: int, share: float) -> list[Fault]:
     """Return faults for that share of so many data requests from the first on, kinds at random.
 
-    Retry-After, and what costs a timeout, come three times at most: they are a second each. One schedule in three has
-    something final in it, once.
+    Retry-After, and what costs a timeout, come three times at most: they are a second each. Every other schedule has
+    something final in it, once, in the first half of what a run is likely to need.
     """
     often = [kind for kind in {**PASSING, **HARMLESS} if kind not in SLOW and "After, seconds" not in kind]
     meant: dict[str, list[int]] = {}
@@ -74,8 +76,8 @@ def schedule(rng: Random, first: int, requests: int, share: float) -> list[Fault
             meant.setdefault(rng.choice(often), []).append(number)
     for kind in rng.sample([*SLOW, "Retry-After, seconds", "Retry-After, a date"], k=rng.choice([0, 0, 1, 2])):
         meant.setdefault(kind, []).append(_early(rng, first, requests))
-    if rng.random() < 1 / 3:
-        meant[rng.choice(list(FINAL))] = [_early(rng, first, requests)]
+    if rng.random() < 1 / 2:
+        meant[rng.choice(list(FINAL))] = [_early(rng, first, max(1, requests // SPARE // 2))]
     rare = sorted(meant, key=lambda kind: len(meant[kind]))  # the first that is due counts
     return [{**KINDS[kind], "on": sorted(set(meant[kind]))} for kind in rare]
 

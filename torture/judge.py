@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 MOST_MEMORY: Final = 200 << 20
 OTHER_THREADS: Final = 4
 """Besides the workers: the main one, the bar's, and those that a library may have."""
+CONNECTIONS: Final = 3
+"""For each worker: its own, and those that failed, until they are collected."""
 OTHER_SOCKETS: Final = 2
-"""An event loop's pair, of the library that limits the rate. Of the others, some may be about to be closed."""
+"""An event loop's pair, of the library that limits the rate."""
 BY_SIGNAL: Final = {"SIGTERM": {143, -15}, "SIGINT": {130, -2}, "SIGKILL": {-9}, "pipe": {1}}
 
 LOST: Final = "LOSES"
@@ -68,7 +70,15 @@ class Scene:
     def excused(self) -> bool:
         """Whether a run may fail: by an answer that is final, by too many that pass, by records that moved."""
         final = any(name in faults.FINAL for name in self.served)
-        return final or self.worst > self.story.config["max_retries"] or self.changed or self.story.loud
+        tired = self.worst > self.story.config["max_retries"]
+        return final or tired or self.changed or self.story.loud or self.broken_promise
+
+    @property
+    def broken_promise(self) -> bool:
+        """Whether a total promises many records where there are none, or the same page again and again."""
+        repeating = self.story.behaviour["past_end"] == "repeat"
+        least = (1 if self.story.config["page_overlap"] else self.story.config["limit"]) if repeating else 0
+        return self.story.promising and min(len(self.before), len(self.after)) <= least
 
 
 def defects(scene: Scene) -> list[str]:
@@ -85,7 +95,7 @@ def _of_the_process(scene: Scene) -> Iterator[str]:
         yield f"takes {left.memory >> 20} MiB"
     if left.threads > scene.story.config["concurrency"] + OTHER_THREADS + stalled:
         yield f"has {left.threads} threads"
-    if left.sockets > 2 * scene.story.config["concurrency"] + OTHER_SOCKETS + stalled:
+    if left.sockets > CONNECTIONS * scene.story.config["concurrency"] + OTHER_SOCKETS + stalled:
         yield f"has {left.sockets} connections"
     if left.processes:
         yield f"leaves {left.processes} processes behind"
@@ -124,7 +134,9 @@ def _of_the_records(scene: Scene) -> Iterator[str]:
         records = scene.taken.records.get(stream, {})
         if unknown := [each for each in emitted if each not in known and each not in scene.came]:
             yield f"{stream}: has {len(unknown)} records that the API never had: {unknown[:3]}"
-        if not scene.changed and (twice := [each for each, times in emitted.items() if times > 1]):
+        if not (scene.changed or scene.story.unordered) and (
+            twice := [each for each, times in emitted.items() if times > 1]
+        ):
             yield f"{stream}: brings {len(twice)} records twice: {twice[:3]}"
         if again := scene.covered.get(stream, frozenset()) & emitted.keys():
             yield f"{stream}: brings {len(again)} records again that a state had covered: {sorted(again)[:3]}"

@@ -81,9 +81,30 @@ class Story:
     def loud(self) -> bool:
         """Whether the API is such that a run may fail without any fault."""
         told = self.behaviour
-        refusing = isinstance(told.get("past_end"), dict) and told.get("total") in [{"value": MANY}, "unfiltered"]
+        refusing = isinstance(told.get("past_end"), dict) and self.promising
         repeating = told.get("past_end") == "repeat" and "offset" in told  # as if offsets were ignored
-        return told.get("sort") == "unstable" or "ceiling" in told or refusing or repeating
+        unprovable = self.promising and ("offset" in told or self.config["limit"] == 1)  # as behind a ceiling
+        return self.unordered or self.unsteady or "ceiling" in told or refusing or repeating or unprovable
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether pages are short now and then, and lack rows as well, so that no offset is what it was before."""
+        return {"short_every", "hidden_every"} <= self.behaviour.keys()
+
+    @property
+    def promising(self) -> bool:
+        """Whether totals are higher than what there is."""
+        return self.behaviour["total"] in [{"value": MANY}, "unfiltered"]
+
+    @property
+    def unordered(self) -> bool:
+        """Whether the API has no order."""
+        return self.behaviour.get("sort") == "unstable"
+
+    @property
+    def blind(self) -> bool:
+        """Whether pages share no records, so that a place where records moved meanwhile is not found again."""
+        return "offset" in self.behaviour or not self.config["page_overlap"]
 
 
 def draw(rng: Random) -> Story:

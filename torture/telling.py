@@ -111,6 +111,7 @@ class Teller:
     def _attempt(self, told: Attempt, options: list[str]) -> list[str]:
         scheduled = self._prepare(told)
         before = self._snapshot()
+        self._repeats |= self._story.blind and bool(told.before)
         if self._began is None:
             self._began = frozenset(before)
             self._covered, self._repeats = {}, False
@@ -131,6 +132,7 @@ class Teller:
         (self._directory / "journal").write_text(journal, encoding="utf-8")
         faulty = [each for each in entries if each["kind"] == "request" and each["fault"]]
         at = Counter(each["offset"] for each in faulty)
+        changed = any(entry["kind"] != "request" for entry in entries)
         scene = judge.Scene(
             story=self._story,
             ending=told.ending,
@@ -139,13 +141,13 @@ class Teller:
             before=before,
             after=after,
             came=frozenset(each for entry in entries if entry["kind"] == "insert" for each in entry["ids"]),
-            changed=any(entry["kind"] != "request" for entry in entries),
+            changed=changed,
             served=Counter(scheduled.get(each["request"], "unscheduled") for each in faulty),
             worst=max(at.values(), default=0),
             state=state,
             began=self._began,
             rows=self._destination.rows,
-            covered={} if self._repeats else self._covered,
+            covered={} if self._repeats or changed else self._covered,
             files=frozenset(str(path) for path in self._files.iterdir()),
         )
         self._count(scene, entries)
@@ -161,7 +163,7 @@ class Teller:
             else:
                 self._api.delete(count=change["count"], at=change["at"])
         self._entries()
-        first, requests = self._request + 1, 3 * self._story.requests
+        first, requests = self._request + 1, faults.SPARE * self._story.requests
         laid = faults.storm(self._rng, first, requests) if told.storm else []
         laid += faults.schedule(self._rng, first, requests, told.share) if told.share else []
         during = [
@@ -190,12 +192,15 @@ class Teller:
             self._began = None
             return
         self._repeats |= scene.changed or any(name in faults.FINAL for name in scene.served) or self._story.loud
-        for name, covered in scene.taken.covered.items():
-            so_far = self._covered.get(name, frozenset()) | covered
-            self._covered[name] = frozenset() if so_far >= scene.before.keys() else so_far  # read to its end
+        for name in scene.streams:
+            so_far = self._covered.get(name, frozenset()) | scene.taken.covered.get(name, frozenset())
+            walk = self._destination.state.get("bookmarks", {}).get(name, {}).get("walk", {"finished": True})
+            self._covered[name] = frozenset() if "finished" in walk else so_far
 
     def _at_the_end(self) -> list[str]:
         """Return what is wrong after two runs that nobody disturbed: all must be there."""
+        if self._began is not None and self._story.loud:
+            return []  # it cannot be read, and every run said so
         present = set(self._snapshot())
         found = []
         for stream, rows in self._destination.rows.items():
