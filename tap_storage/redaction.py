@@ -32,6 +32,10 @@ LONGEST = 4000
 """Characters of a line: names of fields and settings may come from anywhere, and have any length."""
 TELLING = 1000
 """Characters of a secret that are looked for."""
+BEGINNING = 32
+"""Characters of one twice as long that give it away where it is cut off, as Python does with a value that it quotes."""
+REST = r"[^\s\"'&,;<>\\]*"
+"""What may follow them: up to where a value ends."""
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that end a line, or that a terminal acts on."""
 
@@ -129,7 +133,9 @@ def _of_proxies() -> Iterator[str]:
 
 def _pattern(secret: str) -> str:
     """Return a pattern of a secret; of one that is too long to look for whole, with all that follows its beginning."""
-    return "".join(map(_spellings, secret[:TELLING])) + (".*" if len(secret) > TELLING else "")
+    spelled = [_spellings(character) for character in secret[:TELLING]]
+    whole = "".join(spelled) + (".*" if len(secret) > TELLING else "")
+    return whole if len(secret) < 2 * BEGINNING else f"{whole}|{''.join(spelled[:BEGINNING])}{REST}"
 
 
 def _spellings(character: str) -> str:

@@ -64,6 +64,14 @@ def test_the_longer_of_two_secrets_is_masked_whole() -> None:
     assert Secrets(["abcd", "abcdefgh"]).mask("x abcdefgh y abcd z") == f"x {MASK} y {MASK} z"
 
 
+def test_a_secret_that_is_cut_off_is_masked() -> None:
+    """Python quotes the first 200 characters of what it cannot read, which are most of a long key."""
+    key = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" * 3
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        int(f"api_key={key * 2}", 16)
+    assert Secrets([key * 2]).mask(f"{caught.value}; and more") == f"{str(caught.value)[:49]}***; and more"
+
+
 def test_a_structured_line_keeps_its_field_names() -> None:
     """Meltano could no longer read the log of a tap whose parameter value is a word such as `level`."""
     formatter = RedactingFormatter(logging.Formatter('{"level": "info", "message": "%(message)s", "ts": 12.5}'))
