@@ -5,15 +5,18 @@ RUN := $(UV) run --no-sync
 
 .PHONY: help
 help:
-	@echo "make setup    install the tap, its tools, and Meltano's plugins"
-	@echo "make demo     copy a fake storage API into PostgreSQL with Meltano"
-	@echo "make test     check style and types, run the tests with coverage"
-	@echo "make bench    measure the tap beside its peers (40 minutes; OPTIONS=--quick: one)"
-	@echo "make hazards  put the hazards of paging to the tap and its peers (15 minutes)"
-	@echo "make torture  attack the tap at random (10 minutes; OPTIONS='--seed N --minutes M')"
-	@echo "make attacks  leaks, fuzz, kills of Meltano and PostgreSQL, ten million records (45 minutes)"
-	@echo "make format   correct the style"
-	@echo "make clean    remove what the others have made"
+	@echo "make setup       install the tap, its tools, and Meltano's plugins"
+	@echo "make demo        copy a fake storage API into PostgreSQL with Meltano"
+	@echo "make test        check style and types, run the tests with coverage"
+	@echo "make bench       measure the tap beside its peers (40 minutes; OPTIONS=--quick: one)"
+	@echo "make hazards     put the hazards of paging to the tap and its peers (15 minutes)"
+	@echo "make torture     attack the tap at random (10 minutes; OPTIONS='--seed N --minutes M')"
+	@echo "make attacks     leaks, fuzz, kills of Meltano and PostgreSQL, ten million records (45 minutes)"
+	@echo "make build       make the wheel and the source distribution, in dist, and check them"
+	@echo "make test-wheel  run the tests with the wheel"
+	@echo "make hub         make the definition for Meltano Hub, in hub, from what the tap says of itself"
+	@echo "make format      correct the style"
+	@echo "make clean       remove what the others have made"
 
 .PHONY: setup
 setup: packages .meltano/installed
@@ -75,6 +78,28 @@ test: setup
 	$(RUN) coverage run -m pytest
 	$(RUN) coverage combine --quiet
 	$(RUN) coverage report
+
+.PHONY: build
+build: packages
+	@echo "==> Building the wheel and the source distribution"
+	rm -rf dist
+	$(UV) build --quiet --out-dir dist
+	@echo "==> Checking them"
+	$(RUN) twine check --strict dist/*.whl dist/*.tar.gz
+	@echo "==> Made"
+	@ls -l dist/*.whl dist/*.tar.gz | awk '{print $$9, $$5, "bytes"}'
+
+.PHONY: test-wheel
+test-wheel: setup build
+	@echo "==> Installing the wheel in place of the checkout; make packages undoes it"
+	$(UV) pip install --python .venv --reinstall-package tap-storage $(OPTIONS) dist/*.whl
+	@echo "==> Running the tests"
+	$(RUN) pytest
+
+.PHONY: hub
+hub: packages
+	@echo "==> Making the definition for Meltano Hub"
+	$(RUN) python -m hub.generate
 
 .PHONY: format
 format: packages

@@ -278,10 +278,11 @@ def test_one_of_several_resources_is_looked_at(tap: Tap, api: FakeAPI) -> None:
     assert probe(tap, given, "--resource=c").status == 2
 
 
-def test_the_environment_is_read_as_the_tap_reads_it(tap: Tap, api: FakeAPI) -> None:
-    """Meltano passes settings so."""
+@pytest.mark.parametrize("options", [("--config=ENV",), ()], ids=["said", "by default"])
+def test_the_environment_is_read_as_the_tap_reads_it(tap: Tap, api: FakeAPI, options: tuple[str, ...]) -> None:
+    """Meltano passes settings so, and whoever defines the command there need not know an option."""
     env = {"TAP_STORAGE_BASE_URL": api.url, "TAP_STORAGE_API_KEY": api.api_key}
-    probed = probe(tap, None, "--config=ENV", "--format=json", env=env)
+    probed = probe(tap, None, *options, "--format=json", env=env)
     assert (probed.status, probed.found("key")["location"]) == (0, "query")
 
 

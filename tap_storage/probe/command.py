@@ -25,7 +25,9 @@ WORD = re.compile(r"-?[A-Za-z_]+")
 
 
 @click.command(name="tap-storage-probe", context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", "configs", type=ConfigFile(), multiple=True, required=True, help="A JSON file, or ENV.")
+@click.option(
+    "--config", "configs", type=ConfigFile(), multiple=True, default=["ENV"], help="A JSON file, or ENV, the default."
+)
 @click.option("--resource", "name", help="Which of the config's resources to look at; the first unless given.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What to print.")
 def main(configs: tuple[Any, ...], name: str | None, form: str) -> None:
@@ -73,7 +75,7 @@ def _checked(given: dict[str, Any], schema: dict[str, Any], notes: list[str]) ->
     config = settings.resolve(given, schema)
     config.setdefault("user_agent", f"tap-storage/{TapStorage.get_plugin_version()}")
     if not config.get("base_url"):
-        msg = "Setting base_url: is missing; set it in the config, or as TAP_STORAGE_BASE_URL with --config=ENV."
+        msg = "Setting base_url: is missing; set it in a file that --config names, or as TAP_STORAGE_BASE_URL."
         raise ConfigurationError(msg)
     validation.check(config, schema, required=False)
     for unknown, warning in validation.unknown(config, schema):
