@@ -71,7 +71,7 @@ class IncrementalStream(RESTStream[int]):
     resource: Resource
     replication: Replication
     run: Run
-    lane: Lane | None
+    lane: Lane | None = None
     verdict: Verdict
     files: BatchFiles | None
     checkpoint: Checkpoint | None = None
@@ -305,7 +305,7 @@ class IncrementalStream(RESTStream[int]):
     def _skip(self, hint: Resume | None) -> Resume | None:
         """Return where to begin so that nothing in the window is left out; None for the beginning."""
         run = self.run
-        if not (self.pages and run.order.ascending) or run.window.start is None or self.filters:
+        if not self._may_skip:
             return None
         for _ in range(MOST_SEARCHES):
             seeking = seek(
@@ -314,6 +314,7 @@ class IncrementalStream(RESTStream[int]):
                 step=0 if self.resource.page_overlap else self.page_size,
                 window=run.window,
                 hint=hint,
+                descending=run.order.descending,
             )
             try:
                 probe = next(seeking)
@@ -329,6 +330,14 @@ class IncrementalStream(RESTStream[int]):
         )
         return None
 
+    @property
+    def _may_skip(self) -> bool:
+        """Whether the order tells where the window begins, and no filter lets the API begin there."""
+        order, window, replication = self.run.order, self.run.window, self.replication
+        ascending = order.ascending and window.start is not None and replication.start_param not in self.filters
+        descending = order.descending and window.end is not None and replication.end_param not in self.filters
+        return self.pages and (ascending or descending)
+
     def _read(self, resume: Resume | None, checkpoint: Checkpoint) -> Iterator[Record]:
         """Yield the records of the window from a place on, None for the beginning.
 
@@ -338,7 +347,7 @@ class IncrementalStream(RESTStream[int]):
         start: Any = run.window.start
         scale = self.keys.scale(self.replication.datetime_format)
         lowest = scale.unasked(start) if self.replication.start_param in self.filters else None
-        ascending = run.order.ascending
+        relied_on = run.order.ascending or self._may_skip
         for reading in self.read_pages(resume):
             checkpoint.between_pages = False
             page, new = reading.page, reading.new
@@ -346,11 +355,12 @@ class IncrementalStream(RESTStream[int]):
             follows = reading.follows and len(new) == len(page)
             if not run.order.check(values, follows=follows):
                 self._contradict(f"the page at offset {reading.offset} is in another")
-                if ascending and resume is not None:
+                if relied_on and resume is not None:
                     raise ContradictionError
             if lowest is not None:
                 run.hear_unasked(values, lowest)
-            yield from self.emission.emit(page, run.sift(page, values, new))
+            placed = run.placed(values, offset=reading.offset, still=self.still)
+            yield from self.emission.emit(page, run.sift(page, values, new, placed))
             run.hear_moves(still=self.still)
             self.verdict.read = run.read
             if self.display:
@@ -358,7 +368,7 @@ class IncrementalStream(RESTStream[int]):
             checkpoint.between_pages = True
             heed_signal()
             checkpoint.save_if_due(expected=len(page))
-            if run.order.is_past(values, new):
+            if run.order.is_past(placed, new):
                 break
 
     def _end(self, state: dict[str, Any], *, resumed: bool) -> None:

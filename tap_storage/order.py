@@ -49,10 +49,13 @@ class Order:
         self.contradicted = values != sorted(values)
         return not self.contradicted
 
+    def is_behind(self, value: Any) -> bool:
+        """Tell whether a value, and with it all that come after it, lies outside the window."""
+        return (self.ascending and self._window.follows(value)) or (self.descending and self._window.precedes(value))
+
     def is_past(self, values: Sequence[Any], new: Sequence[int]) -> bool:
         """Tell whether all records behind those at these places, the new ones of a page, lie outside the window."""
         if not (new and (self.ascending or self.descending)):
             return False
         found = [values[place] for place in new]
-        outside = self._window.precedes if self.descending else self._window.follows
-        return None not in found and all(outside(value) for value in found)
+        return None not in found and all(self.is_behind(value) for value in found)

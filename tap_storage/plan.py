@@ -53,7 +53,7 @@ class Planner:
     def plan(self, state: dict[str, Any]) -> Plan:
         """Return what the run after this state is to do. A bookmark in it that is of no use is taken out."""
         window = self._window(state)
-        filters = self._filters(window)
+        filters = self.filters(window)
         fresh = self._fresh(state)
         walked, hint = progress.begin(state.get(progress.KEY), fresh, self._log)
         run = Run(
@@ -64,6 +64,7 @@ class Planner:
             order=Order(self._replication.sort_order, window, contradicted=walked.contradicted),
             progress=walked,
             selective=bool(filters) or self._replication.sort_order != "unsorted",
+            dated=not self._incremental or state.get(BOOKMARK) is None,
             log=self._log,
         )
         return Plan(run, filters, walked.place, hint)
@@ -112,7 +113,7 @@ class Planner:
                 start = since if start is None else max(start, since)
         return Window(start, end)
 
-    def _filters(self, window: Window[Any]) -> dict[str, str]:
+    def filters(self, window: Window[Any]) -> dict[str, str]:
         """Return the query parameters by which the API leaves out what is not in the window."""
         replication, scale = self._replication, self._scale
         filters = {}

@@ -22,7 +22,8 @@ class Run:
     """What a run looks for, and what it has found.
 
     key: name of the replication key, "" without one. scale: how its values are read. primary_keys: by which a record is
-    named in messages. selective: whether a filter or an order may leave records out. log: takes messages.
+    named in messages. selective: whether a filter or an order may leave records out. dated: whether the window is that
+    of the dates that are set, and of no bookmark. log: takes messages.
     """
 
     def __init__(  # noqa: PLR0913 (what there is to know of a run)
@@ -35,6 +36,7 @@ class Run:
         order: Order,
         progress: Progress,
         selective: bool,
+        dated: bool,
         log: Callable[..., None],
     ) -> None:
         self.selective = selective
@@ -46,6 +48,9 @@ class Run:
         self._key = key
         self._scale = scale
         self._primary_keys = primary_keys
+        self._dated = dated
+        self._standing: tuple[int, Sequence[Any]] = 0, ()
+        """Offset of the last page, and where its records stand."""
         self._log = log
         self._newest: Any = scale.read(progress.newest)
         self._certain: Any = scale.read(progress.certain)
@@ -57,22 +62,49 @@ class Run:
         """Return the replication keys of a page's records as they are compared, None for those that cannot be read."""
         return self._scale.read_all(page.column(self._key)) if self._key else [None] * len(page)
 
-    def sift(self, page: Page, values: Sequence[Any], places: Sequence[int]) -> Sequence[int]:
-        """Return the places, of these, of records that belong in the window, or whose key cannot be read."""
+    def placed(self, values: Sequence[Any], *, offset: int, still: bool) -> Sequence[Any]:
+        """Return the values of a whole page; in an order, a record without one stands where the one before it does.
+
+        So it comes with one window of several that meet. After a bookmark it may be new wherever it stands, and has
+        none, as where the record before it is not known. still: whether nothing has moved, so that offsets tell.
+        """
+        if not (self.order.ascending or (self.order.descending and self._dated)):
+            return values
+        before, standing = self._standing
+        placed = values
+        if None in values:
+            place = offset - 1 - before
+            latest = standing[place] if still and 0 <= place < len(standing) else None
+            placed = [latest := value if value is not None else latest for value in values]
+        self._standing = offset, placed
+        return placed
+
+    def sift(self, page: Page, values: Sequence[Any], places: Sequence[int], placed: Sequence[Any]) -> Sequence[int]:
+        """Return the places, of these, of records that belong in the window.
+
+        One whose key cannot be read does, unless the window is over where it stands. placed: of `placed`.
+        """
         self.read += len(places)
         known = values if len(places) == len(values) else [values[place] for place in places]
-        if None in known:
+        keyless = None in known
+        if keyless:
             if self._key:
                 self._tell_of_unreadable(page, next(place for place in places if values[place] is None))
             known = [value for value in known if value is not None]
-        if known and self.window.bounded and not (self.window.holds(min(known)) and self.window.holds(max(known))):
-            places = [place for place in places if self.window.holds(values[place])]
+        inside = not known or (self.window.holds(min(known)) and self.window.holds(max(known)))
+        if self.window.bounded and (keyless or not inside):
+            places = [place for place in places if self._belongs(values[place], placed[place])]
             known = [value for value in known if self.window.holds(value)]
         self.progress.records += len(places)
         if known:
             newest = max(known)
             self._newest = newest if self._newest is None else max(self._newest, newest)
         return places
+
+    def _belongs(self, value: Any, standing: Any) -> bool:
+        if value is not None:
+            return self.window.holds(value)
+        return standing is None or not self.order.is_behind(standing)
 
     def _tell_of_unreadable(self, page: Page, place: int) -> None:
         if self._told_unreadable:

@@ -1,14 +1,16 @@
-"""Finding the first record of interest in a collection that ascends by the replication key, without reading it.
+"""Finding the first record of interest in a collection that is sorted by the replication key, without reading it.
 
 Pure: probes out, answers in. A bisection by pages of one record, down to a page that holds the last record before the
-window. That one is where reading begins: it is met again there, so that nothing can have slipped in between.
+window, in the order of reading. That one is where reading begins: it is met again there, so that nothing can have
+slipped in between.
 """
 
 from __future__ import annotations
 
 import bisect
 import dataclasses
-from collections.abc import Generator, Hashable, Sequence
+import operator
+from collections.abc import Callable, Generator, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_storage.walk import Resume
@@ -43,13 +45,16 @@ class Sample:
 Seeking = Generator[Probe, Sample, "Resume | None"]
 
 
-def seek(*, start: int, limit: int, step: int, window: Window[Any], hint: Resume | None) -> Seeking:
+def seek(  # noqa: PLR0913 (what there is to know of the collection)
+    *, start: int, limit: int, step: int, window: Window[Any], hint: Resume | None, descending: bool = False
+) -> Seeking:
     """Return where the last record before the window is; None if there is none, or none can be told.
 
     start: offset of the first record. limit: records on a page. step: the number whose multiples offsets must be, 0 if
-    any will do; then whole pages are asked for. hint: where the frontier of the run before was. Raises
-    ContradictionError.
+    any will do; then whole pages are asked for. hint: where the frontier of the run before was. descending: whether
+    what comes first is the latest, and so behind the window's end. Raises ContradictionError.
     """
+    ahead = window.follows if descending else window.precedes
     if hint is not None:
         step = hint.step or step
         limit = limit if step else min(limit, hint.page or limit)  # as much as the API puts on a page
@@ -57,10 +62,10 @@ def seek(*, start: int, limit: int, step: int, window: Window[Any], hint: Resume
         sample = yield Probe(offset, limit)
         place = hint.offset - offset
         if place < len(sample.names) and hint.marks.get(sample.names[place]) == 0:
-            found = _last_before(window, sample)
+            found = _last_before(ahead, sample)
             if found is not None:
                 return _here(offset, found, sample, step)
-    search = _Bisection(start, limit, step, window)
+    search = _Bisection(start, limit, step, ahead, operator.gt if descending else operator.lt)
     low = yield from search.look(start)
     if not low.before:
         return None
@@ -73,7 +78,7 @@ def seek(*, start: int, limit: int, step: int, window: Window[Any], hint: Resume
             high = min(high, middle.offset)
     offset = search.aligned(low.offset)
     sample = yield Probe(offset, limit)
-    found = _last_before(window, sample)
+    found = _last_before(ahead, sample)
     return None if found is None else _here(offset, found, sample, step)
 
 
@@ -87,13 +92,19 @@ class _Record(NamedTuple):
 
 
 class _Bisection:
-    """Looks at single records, or the first ones of pages, and checks that they ascend and are different."""
+    """Looks at single records, or the first ones of pages, and checks that they are in order and different.
 
-    def __init__(self, start: int, limit: int, step: int, window: Window[Any]) -> None:
+    ahead: tells whether a value lies before the window. misplaced: tells whether a value cannot come after another.
+    """
+
+    def __init__(
+        self, start: int, limit: int, step: int, ahead: Callable[[Any], bool], misplaced: Callable[[Any, Any], bool]
+    ) -> None:
         self.start = start
         self.limit = limit
         self.step = step
-        self._window = window
+        self._ahead = ahead
+        self._misplaced = misplaced
         self._offsets: list[int] = []
         self._values: list[Any] = []
         self._names: dict[Hashable, int] = {}
@@ -112,11 +123,12 @@ class _Bisection:
             return _Record(offset, before=False, there=False, total=sample.total)
         place = next((place for place, value in enumerate(sample.values) if value is not None), None)
         if place is None:
-            msg = f"no replication key can be read at offset {offset}"
-            raise ContradictionError(msg)
+            # All of them stand at one end of the collection, or it is only begun to be read too early.
+            before = not any(known < offset for known in self._offsets)
+            return _Record(offset, before=before, there=True, total=sample.total)
         value = sample.values[place]
         self._check(offset + place, sample.names[place], value)
-        before = self._window.precedes(value)
+        before = self._ahead(value)
         # What is not before the window ends the search at the offset asked for, what is, at its own.
         return _Record(offset + place if before else offset, before=before, there=True, total=sample.total)
 
@@ -125,8 +137,8 @@ class _Bisection:
             msg = f"the same record is at offsets {self._names[name]} and {offset}"
             raise ContradictionError(msg)
         place = bisect.bisect_left(self._offsets, offset)
-        if (place and value < self._values[place - 1]) or (
-            place < len(self._values) and self._values[place] < value and self._offsets[place] != offset
+        if (place and self._misplaced(value, self._values[place - 1])) or (
+            place < len(self._values) and self._misplaced(self._values[place], value) and self._offsets[place] != offset
         ):
             msg = f"the record at offset {offset} is out of order"
             raise ContradictionError(msg)
@@ -154,11 +166,11 @@ def _bracket(search: _Bisection, low: _Record) -> Generator[Probe, Sample, tuple
         step *= GROWTH
 
 
-def _last_before(window: Window[Any], sample: Sample) -> int | None:
+def _last_before(ahead: Callable[[Any], bool], sample: Sample) -> int | None:
     """Return the place of the last of the records before the window that a page begins with."""
     last = None
     for place, value in enumerate(sample.values):
-        if value is not None and not window.precedes(value):
+        if value is not None and not ahead(value):
             break
         if value is not None:
             last = place

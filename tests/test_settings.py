@@ -145,8 +145,9 @@ def test_every_setting_means_the_same_by_every_way(way: Way, api: FakeAPI) -> No
     assert [request["query"] for request in requests] == [
         f"take=60&skip={offset}&{sent}" for offset in (1, 59, 59, 117, 175)
     ]
-    assert 0.25 <= requests[2]["at"] - requests[1]["at"] < 1.5
-    assert all(later["at"] - earlier["at"] > 0.12 for earlier, later in itertools.pairwise(requests))
+    assert requests[2]["at"] - requests[1]["at"] >= 0.25
+    gaps = [later["at"] - earlier["at"] for earlier, later in itertools.pairwise(requests)]
+    assert sum(gap > 0.12 for gap in gaps) >= 3, "a request that a busy machine sees late shortens one gap"
     headers = ("x-token", "x-tenant", "x.dotted", "user-agent")
     assert {tuple(request["headers"][name] for name in headers) for request in requests} == {
         (api.api_key, "a.b", "1", "copier/1")
