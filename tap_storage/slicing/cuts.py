@@ -65,9 +65,9 @@ def balanced(
 
 def _between(before: Count, after: Count, rank: float | None) -> datetime:
     """Return a moment between two, on a whole second: where the rank would be in an even spread, or else the middle."""
-    width, gained = after.moment - before.moment, after.least - before.most
-    share = 0.5 if rank is None or gained <= 0 else (rank - before.most) / gained
-    moment = (before.moment + min(max(share, 0.02), 0.98) * width).replace(microsecond=0)
+    exact = before.least == before.most and after.least == after.most
+    share = (rank - before.most) / (after.least - before.most) if exact and rank is not None else 0.5
+    moment = (before.moment + min(max(share, 0.02), 0.98) * (after.moment - before.moment)).replace(microsecond=0)
     return max(moment, before.moment + UNIT)
 
 

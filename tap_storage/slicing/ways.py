@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CAPPED = 1.5
 """So many times the whole its parts are together, if counts have a ceiling."""
-MANY = 1000
+MANY = 200
 """Records, below which no ceiling is looked for."""
 
 
@@ -111,11 +111,13 @@ class ByFilters:
         elif survey.dates.start is None and survey.dates.end is None:
             self._keyless = survey.size(None) - keyed
         whole = keyed - survey.unasked
+        if not whole:
+            self.size = 0
+            return
         first = survey.earliest(wanted.latest)
         last = survey.newest(first, wanted.latest)
         if not wanted.slices:
-            if whole:
-                yield from regular(survey.dates.start or first, wanted.every, min(last + wanted.every, wanted.latest))
+            yield from regular(survey.dates.start or first, wanted.every, min(last + wanted.every, wanted.latest))
             return
         self.size = whole
         before = survey.size(Window(None, last)) - survey.unasked
@@ -136,5 +138,5 @@ class ByFilters:
     def _check_ceiling(self, moment: datetime, whole: int) -> None:
         parts = self._survey.size(Window(None, moment)) + self._survey.size(Window(moment, None))
         if parts > CAPPED * whole:
-            msg = f"the API counts no further than {whole}: use --every, with windows of fewer records"
+            msg = f"the API counts no further than {whole}, or its filters tell too little apart: use --every"
             raise UnfitError(msg)
