@@ -5,18 +5,19 @@ RUN := $(UV) run --no-sync
 
 .PHONY: help
 help:
-	@echo "make setup       install the tap, its tools, and Meltano's plugins"
-	@echo "make demo        copy a fake storage API into PostgreSQL with Meltano"
-	@echo "make test        check style and types, run the tests with coverage"
-	@echo "make bench       measure the tap beside its peers (40 minutes; OPTIONS=--quick: one)"
-	@echo "make hazards     put the hazards of paging to the tap and its peers (15 minutes)"
-	@echo "make torture     attack the tap at random (10 minutes; OPTIONS='--seed N --minutes M')"
-	@echo "make attacks     leaks, fuzz, kills of Meltano and PostgreSQL, ten million records (45 minutes)"
-	@echo "make build       make the wheel and the source distribution, in dist, and check them"
-	@echo "make test-wheel  run the tests with the wheel"
-	@echo "make hub         make the definition for Meltano Hub, in hub, from what the tap says of itself"
-	@echo "make format      correct the style"
-	@echo "make clean       remove what the others have made"
+	@echo "make setup            install the tap, its tools, and Meltano's plugins"
+	@echo "make demo             copy a fake storage API into PostgreSQL with Meltano"
+	@echo "make test             check style and types, run the tests with coverage"
+	@echo "make bench            measure the tap beside its peers (40 minutes; OPTIONS=--quick: one)"
+	@echo "make hazards          put the hazards of paging to the tap and its peers (15 minutes)"
+	@echo "make torture          attack the tap at random (10 minutes; OPTIONS='--seed N --minutes M')"
+	@echo "make attacks          leaks, fuzz, kills of Meltano and PostgreSQL, ten million records (45 minutes)"
+	@echo "make example-airflow  let Airflow spread a first load over tasks (2 minutes)"
+	@echo "make build            make the wheel and the source distribution, in dist, and check them"
+	@echo "make test-wheel       run the tests with the wheel"
+	@echo "make hub              make the definition for Meltano Hub, in hub, from what the tap says of itself"
+	@echo "make format           correct the style"
+	@echo "make clean            remove what the others have made"
 
 .PHONY: setup
 setup: packages .meltano/installed
@@ -67,6 +68,17 @@ attacks: setup
 	@echo "==> Reading ten million records"
 	$(RUN) python -m torture.long_run
 
+.airflow/venv: examples/airflow/requirements.txt | $(UV)
+	@echo "==> Installing Airflow into .airflow/venv"
+	$(UV) venv --quiet --clear .airflow/venv
+	$(UV) pip install --quiet --python .airflow/venv --requirement examples/airflow/requirements.txt
+	@touch $@
+
+.PHONY: example-airflow
+example-airflow: setup .airflow/venv
+	@echo "==> Letting Airflow spread a first load over tasks"
+	$(RUN) python -m examples.airflow.run
+
 .PHONY: test
 test: setup
 	@echo "==> Checking style and types"
@@ -110,5 +122,5 @@ format: packages
 .PHONY: clean
 clean:
 	@echo "==> Removing environments, caches and output"
-	rm -rf .uv .venv .meltano .demo .bench .recipes output dist .coverage* .hypothesis .*_cache
+	rm -rf .uv .venv .meltano .airflow .demo .bench .recipes output dist .coverage* .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

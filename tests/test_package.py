@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from demo.control import FakeAPI
 
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-COMMANDS = {"tap-storage", "tap-storage-import-dlt", "tap-storage-probe"}
+COMMANDS = {"tap-storage", "tap-storage-import-dlt", "tap-storage-plan", "tap-storage-probe"}
 
 
 def stated(name: str) -> str:

@@ -14,12 +14,14 @@ import pytest
 
 from tap_storage.slicing.cuts import Count, balanced
 from tests.running import BIN, PATIENCE_S, environment, settings
+from tests.shapes import Answer, Serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from demo.control import FakeAPI
     from tests.running import Tap
+    from tests.shapes import Asked
 
 FILTERS = {"start_param": "created_from", "end_param": "created_to"}
 ASCENDING = {"sort_order": "ascending"}
@@ -61,7 +63,7 @@ def fill(api: FakeAPI, count: int = 600, *, keyless: int = 0, step: timedelta = 
     api.replace(json.dumps([{"id": str(number), "created_at": text} for number, text in enumerate(texts)]))
 
 
-def copy(tap: Tap, config: Mapping[str, Any], slices: list[dict[str, Any]]) -> list[list[str]]:
+def copy(tap: Tap, config: Mapping[str, Any], slices: list[dict[str, Any]]) -> list[list[Any]]:
     """Copy each slice, and return the ids that came with it."""
     found = []
     for piece in slices:
@@ -122,6 +124,60 @@ def test_slices_are_the_collection(tap: Tap, api: FakeAPI, kind: str) -> None:
     ] * 3
     keyless = sum(record["created_at"] is None for record in api.records())
     assert max(sizes) - min(sizes) <= 110 + keyless
+
+
+def numbered(asked: Asked) -> Answer:
+    """Filter by seconds since 1970; where `pages` says no, all that is asked for comes at once."""
+    window = range(int(asked.params.get("since", 0)), int(asked.params.get("until", 1 << 40)))
+    made = [1_700_000_000 + i * i for i in range(500)]
+    kept = [{"id": i, "made": moment, "name": "x"} for i, moment in enumerate(made) if moment in window]
+    offset, limit = int(asked.params.get("offset", 0)), int(asked.params.get("limit", 1000))
+    return Answer(200, {"data": kept[offset : offset + limit]})
+
+
+@pytest.mark.parametrize(
+    "paging", [{}, {"offset_param": "", "limit_param": "", "total_path": ""}], ids=["pages", "whole"]
+)
+def test_numbers_that_count_time_are_cut(tap: Tap, paging: dict[str, Any]) -> None:
+    """An API without texts for dates, or without pages, would be left out."""
+    with Serving(numbered) as server:
+        config = {
+            "base_url": server.url,
+            "auth_location": "none",
+            "replication_key": "made",
+            "datetime_format": "epoch",
+            "start_param": "since",
+            "end_param": "until",
+            **paging,
+        }
+        planned = plan(tap, config, "--slices", "4")
+        found = copy(tap, config, planned.slices)
+    assert [120 <= len(ids) <= 130 for ids in found] == [True] * 4, planned.stderr
+    assert sorted(identifier for ids in found for identifier in ids) == list(range(500))
+
+
+def lenient(asked: Asked) -> Answer:
+    """Filter by date, but send records without one whatever is asked for."""
+    low, high = asked.params.get("created_from", ""), asked.params.get("created_to", "9")
+    dates = [None if i % 50 == 7 else f"{BEGIN + timedelta(hours=i):%Y-%m-%dT%H:%M:%SZ}" for i in range(400)]
+    kept = [{"id": i, "created_at": date} for i, date in enumerate(dates) if not date or low <= date < high]
+    offset, limit = int(asked.params.get("offset", 0)), int(asked.params.get("limit", 1000))
+    return Answer(200, {"data": kept[offset : offset + limit], "total": len(kept)})
+
+
+def test_records_without_a_date_that_come_whatever_is_asked_for_are_known_by_their_keys(tap: Tap) -> None:
+    """They would be many at a destination that cannot tell them apart."""
+    with Serving(lenient) as server:
+        config = {"base_url": server.url, "auth_location": "none", **FILTERS}
+        planned = plan(tap, config, "--slices", "4")
+        found = copy(tap, config, planned.slices)
+        refused = plan(tap, {**config, "primary_keys": []}, "--slices", "4")
+    times = Counter(identifier for ids in found for identifier in ids)
+    assert set(times) == set(range(400))
+    assert {identifier for identifier, count in times.items() if count > 1} == set(range(7, 400, 50))
+    assert [95 <= len(ids) <= 115 for ids in found] == [True] * 4, planned.stderr
+    assert "sends 8 records without a key whatever is asked for" in planned.stderr
+    assert (refused.status, refused.slices, "set primary_keys" in refused.stderr) == (1, [], True)
 
 
 @pytest.mark.parametrize("kind", ["filters", "ascending", "descending"])
