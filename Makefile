@@ -9,6 +9,7 @@ help:
 	@echo "make demo             copy a fake storage API into PostgreSQL with Meltano"
 	@echo "make test             check style and types, run the tests with coverage"
 	@echo "make bench            measure the tap beside its peers (40 minutes; OPTIONS=--quick: one)"
+	@echo "make scaling          fit the model of docs/scaling.md, and hold it against other runs (9 minutes)"
 	@echo "make hazards          put the hazards of paging to the tap and its peers (15 minutes)"
 	@echo "make torture          attack the tap at random (10 minutes; OPTIONS='--seed N --minutes M')"
 	@echo "make attacks          leaks, fuzz, kills of Meltano and PostgreSQL, ten million records (45 minutes)"
@@ -46,6 +47,11 @@ demo: setup
 bench: packages
 	@echo "==> Measuring the tap beside its peers"
 	$(RUN) python -m benchmarks $(OPTIONS)
+
+.PHONY: scaling
+scaling: packages
+	@echo "==> Measuring runs of many kinds"
+	$(RUN) python -m benchmarks.scaling $(OPTIONS)
 
 .PHONY: hazards
 hazards: packages

@@ -42,6 +42,9 @@ RUN: dict[str, str] = {
     "tap-storage-probe --config config.json": r"^host ",
     "tap-storage-probe --format json": '"findings"',
     "meltano invoke tap-storage:probe --format text": r"^host ",
+    "meltano invoke tap-storage:plan --slices 3": '^{"slice": 1, "slices": 3, ',
+    "TAP_STORAGE_END_DATE=2020-01-01T00:14:00.000000Z "
+    "meltano run --state-id-suffix=to-20200101T001400Z tap-storage target-postgres": '"bounded", "records": 84,',
     "tap-storage --config config.json --config=ENV --discover": '"tap_stream_id":"storage_data"',
     "TAP_STORAGE_START_DATE=2024-01-01 TAP_STORAGE_END_DATE=2024-02-01 "
     "meltano run --state-id-suffix=january tap-storage target-postgres": '"verdict": "bounded", "records": 0,',

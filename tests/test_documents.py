@@ -55,7 +55,7 @@ def test_the_readmes_meltano_lines_are_a_definition_that_works(tap: Tap, api: Fa
     block = re.findall(r"```yaml\n(plugins:.*?)```", README, re.DOTALL)[0]
     assert len(block.splitlines()) == 13
     installed = re.sub(r"pip_url: .*", f"executable: {BIN / 'tap-storage'}", block)
-    commands = installed.replace("tap-storage-probe", str(BIN / "tap-storage-probe"))
+    commands = re.sub(r"tap-storage-(probe|plan)", rf"{BIN}/\g<0>", installed)
     tap.write("meltano.yml", commands.replace("https://api.example.com", api.url))
     assert (invoke(tap, api, "tap-storage").count('"type":"RECORD"')) == 250
     assert "created_from" in invoke(tap, api, "tap-storage:probe", "--format=text")

@@ -12,7 +12,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torture.figures import Figures, publish
+from demo.marks import publish
+from torture.figures import Figures
 from torture.telling import Outcome, tell
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     print(table)
     if options.publish:
-        publish(table, options.publish)
+        publish("torture", table, options.publish)
     return bool(defective or never)
 
 

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from typing import TYPE_CHECKING, Final
 
 from torture import faults
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-BEGIN: Final = "<!-- torture: begin -->"
-END: Final = "<!-- torture: end -->"
 
 
 @dataclasses.dataclass
@@ -65,14 +58,6 @@ class Figures:
             "most memory": f"{self.memory / 2**20:.0f} MiB",
         }
         return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in (more | rows).items())])
-
-
-def publish(table: str, document: Path) -> None:
-    """Put the table into a document, between two marks."""
-    text = document.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    document.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
 
 
 def _listed(counter: Counter[str]) -> str:
