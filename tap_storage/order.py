@@ -49,6 +49,10 @@ class Order:
         self.contradicted = values != sorted(values)
         return not self.contradicted
 
+    def is_ahead(self, value: Any) -> bool:
+        """Tell whether a value, and with it all that come before it, lies outside the window."""
+        return (self.ascending and self._window.precedes(value)) or (self.descending and self._window.follows(value))
+
     def is_behind(self, value: Any) -> bool:
         """Tell whether a value, and with it all that come after it, lies outside the window."""
         return (self.ascending and self._window.follows(value)) or (self.descending and self._window.precedes(value))

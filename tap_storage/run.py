@@ -65,18 +65,26 @@ class Run:
     def placed(self, values: Sequence[Any], *, offset: int, still: bool) -> Sequence[Any]:
         """Return the values of a whole page; in an order, a record without one stands where the one before it does.
 
-        So it comes with one window of several that meet. After a bookmark it may be new wherever it stands, and has
-        none, as where the record before it is not known. still: whether nothing has moved, so that offsets tell.
+        So it comes with one window of several that meet. It has none, and so comes with this run, where the window
+        begins between the records around it, or they are not known, or what begins the window is a bookmark, after
+        which it may be new wherever it stands. still: whether nothing has moved, so that offsets tell.
         """
         if not (self.order.ascending or (self.order.descending and self._dated)):
             return values
         before, standing = self._standing
-        placed = values
+        placed = list(values)
         if None in values:
             place = offset - 1 - before
             latest = standing[place] if still and 0 <= place < len(standing) else None
             placed = [latest := value if value is not None else latest for value in values]
-        self._standing = offset, placed
+        self._standing = offset, tuple(placed)
+        following = None
+        for place in range(len(values) - 1, -1, -1) if None in values else ():
+            if values[place] is not None:
+                following = values[place]
+            elif placed[place] is not None and self.order.is_ahead(placed[place]):
+                known = self._dated and following is not None and self.order.is_ahead(following)
+                placed[place] = placed[place] if known else None
         return placed
 
     def sift(self, page: Page, values: Sequence[Any], places: Sequence[int], placed: Sequence[Any]) -> Sequence[int]:
@@ -102,9 +110,7 @@ class Run:
         return places
 
     def _belongs(self, value: Any, standing: Any) -> bool:
-        if value is not None:
-            return self.window.holds(value)
-        return standing is None or not self.order.is_behind(standing)
+        return self.window.holds(standing if value is None else value)
 
     def _tell_of_unreadable(self, page: Page, place: int) -> None:
         if self._told_unreadable:

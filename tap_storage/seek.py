@@ -123,14 +123,38 @@ class _Bisection:
             return _Record(offset, before=False, there=False, total=sample.total)
         place = next((place for place, value in enumerate(sample.values) if value is not None), None)
         if place is None:
-            # All of them stand at one end of the collection, or it is only begun to be read too early.
-            before = not any(known < offset for known in self._offsets)
-            return _Record(offset, before=before, there=True, total=sample.total)
+            return (yield from self._look_behind(offset, sample.total))
         value = sample.values[place]
         self._check(offset + place, sample.names[place], value)
         before = self._ahead(value)
         # What is not before the window ends the search at the offset asked for, what is, at its own.
         return _Record(offset + place if before else offset, before=before, there=True, total=sample.total)
+
+    def _look_behind(self, offset: int, total: int | None) -> Generator[Probe, Sample, _Record]:
+        """Return the first record behind a page without a readable replication key, if it is before the window."""
+        here = _Record(offset, before=False, there=True, total=total)
+        if not any(known < offset for known in self._offsets):
+            return here._replace(before=True)  # it is only the beginning
+        low, width = offset, self.limit
+        seen: Sequence[Hashable] = ()
+        while True:
+            sample = yield Probe(high := low + width, self.limit)
+            if not sample.names or sample.names == seen:
+                return here  # it is only the end, which some APIs send for all that is behind it
+            seen = sample.names
+            if any(value is not None for value in sample.values):
+                break
+            low, width = high, width * 2
+        while high - low > self.limit:
+            middle = self.aligned((low + high) // 2)
+            page = yield Probe(middle, self.limit)
+            if any(value is not None for value in page.values):
+                high, sample = middle, page
+            else:
+                low = middle
+        place = next(place for place, value in enumerate(sample.values) if value is not None)
+        self._check(high + place, sample.names[place], sample.values[place])
+        return here._replace(offset=high + place, before=True) if self._ahead(sample.values[place]) else here
 
     def _check(self, offset: int, name: Hashable, value: Any) -> None:
         if self._names.setdefault(name, offset) != offset:
@@ -152,6 +176,8 @@ def _bracket(search: _Bisection, low: _Record) -> Generator[Probe, Sample, tuple
         last = yield from search.look(search.start + low.total - 1)
         if not last.before:
             return low, last.offset
+        for share in (1, 2, 3):  # one that stands at the end by mistake would hide all others
+            yield from search.look(low.offset + (last.offset - low.offset) * share // 4)
         low = last
         beyond = yield from search.look(low.offset + (search.step or 1))
         if not beyond.before:

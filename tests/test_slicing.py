@@ -78,18 +78,25 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     "filters, and records without a date": (FILTERS, {"keyless": 9}, 150),
     "filters, and no total": (FILTERS, {"total": "absent", "keyless": 9}, 200),
     "filters, and a total that is blind to them": (FILTERS, {"total": "unfiltered"}, 300),
+    "filters, and a total with a ceiling where the dates end": (
+        FILTERS,
+        {"total": {"capped": 591}, "keyless": 9},
+        150,
+    ),
+    "filters, and the last page for all behind it": (FILTERS, {"past_end": "repeat", "total": "absent"}, 500),
     "filters, by whole hours, exclusive": (
         {**FILTERS, "datetime_format": "%Y-%m-%dT%H:00:00Z"},
         {"filters": {"resolution_s": 3600, "exclusive": True}},
         150,
     ),
     "filters, and short pages": (FILTERS, {"cap": 30, "total": "absent"}, 350),
-    "ascending": (ASCENDING, {"sort": "created_at"}, 10),
-    "ascending, and filters": ({**ASCENDING, **FILTERS}, {"sort": "created_at", "keyless": 9}, 10),
-    "ascending, and records without a date among the others": (ASCENDING, {"keyless": 40}, 10),
-    "ascending, and more of them in front than a page holds": (ASCENDING, {"sort": "created_at", "keyless": 150}, 10),
+    "ascending": (ASCENDING, {"sort": "created_at"}, 14),
+    "ascending, and filters": ({**ASCENDING, **FILTERS}, {"sort": "created_at", "keyless": 9}, 14),
+    "ascending, and records without a date among the others": (ASCENDING, {"keyless": 40}, 14),
+    "ascending, and short pages": ({**ASCENDING, "limit": 200}, {"cap": 10, "keyless": 40}, 80),
+    "ascending, and more of them in front than a page holds": (ASCENDING, {"sort": "created_at", "keyless": 150}, 14),
     "ascending, capped, and no total": (ASCENDING, {"sort": "created_at", "cap": 30, "total": "absent"}, 40),
-    "descending": (DESCENDING, {"sort": "-created_at", "keyless": 9}, 10),
+    "descending": (DESCENDING, {"sort": "-created_at", "keyless": 9}, 14),
     "descending, offsets in multiples": (
         {**DESCENDING, "page_overlap": 0},
         {"sort": "-created_at", "offset": {"multiples_of": 100}},
@@ -248,6 +255,32 @@ def test_windows_are_as_long_as_wished(tap: Tap, api: FakeAPI, kind: str) -> Non
     ends = [datetime.fromisoformat(piece["config"]["end_date"].replace("Z", "+00:00")) for piece in planned.slices[:-1]]
     assert {later - earlier for earlier, later in itertools.pairwise(ends)} <= {timedelta(weeks=1)}
     assert (len(planned.slices) <= 5, ends[0] - BEGIN <= timedelta(weeks=1)) == (True, True), planned.stderr
+
+
+@pytest.mark.parametrize("order", [ASCENDING, DESCENDING], ids=["ascending", "descending"])
+def test_records_without_a_date_come_with_one_window(tap: Tap, api: FakeAPI, order: dict[str, Any]) -> None:
+    """Those at a boundary would come with both, or with none."""
+    moments: list[str | None] = [(BEGIN + timedelta(hours=3 * number)).isoformat() for number in range(64)]
+    for place in (64, 40, 32, 24, 9, 8, 0):
+        moments[place:place] = [None] * 3
+    moments = moments if order is ASCENDING else moments[::-1]
+    api.replace(json.dumps([{"id": str(number), "created_at": text} for number, text in enumerate(moments)]))
+    config = settings(api, limit=10, **order)
+    found = copy(tap, config, plan(tap, config, "--every", "P1D").slices)
+    assert len(found) == 8
+    assert sorted(identifier for ids in found for identifier in ids) == sorted(map(str, range(64 + 21)))
+
+
+def test_a_record_out_of_order_at_the_end_hides_none(tap: Tap, api: FakeAPI) -> None:
+    """Everything would seem to lie before the window."""
+    fill(api, 1000)
+    api.insert(records=[{"id": "late", "created_at": BEGIN.isoformat()}])
+    config = settings(api, **ASCENDING)
+    planned = plan(tap, config, "--slices", "3")
+    assert (planned.status, "does not sort as sort_order says" in planned.stderr) == (1, True)
+    run = tap({**config, "start_date": (BEGIN + timedelta(days=1)).isoformat()})
+    wanted = [each["id"] for each in api.records() if each["created_at"] >= "2024-01-02"]
+    assert (run.status, len(run.ids), set(run.ids)) == (0, len(wanted), set(wanted))
 
 
 def test_the_settings_own_window_is_what_is_cut(tap: Tap, api: FakeAPI) -> None:

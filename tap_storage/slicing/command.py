@@ -16,7 +16,8 @@ from typing_extensions import override
 from tap_storage import settings
 from tap_storage.command import StorageCommand
 from tap_storage.files import ConfigFile
-from tap_storage.slicing.plan import MOST_SLICES, Plan, plan
+from tap_storage.slicing.cuts import MOST_SLICES
+from tap_storage.slicing.plan import Plan, plan
 from tap_storage.streams import StorageDataStream
 from tap_storage.tap import TapStorage
 

@@ -17,6 +17,7 @@ UNIT = timedelta(seconds=1)
 """Between two moments that filters tell apart."""
 TOLERANCE = 0.02
 """By how much of a slice a cut may be beside its place."""
+MOST_SLICES = 10_000
 
 
 class Count(NamedTuple):

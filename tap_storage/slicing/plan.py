@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from tap_storage.slicing.ways import Way
     from tap_storage.streams import StorageDataStream
 
-MOST_SLICES = 10_000
-
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
@@ -114,19 +112,13 @@ def _ways(stream: StorageDataStream, survey: Survey) -> Iterator[Way]:
     if sorts:
         yield ByOrder(survey, stream.replication)
     if filters:
-        yield ByFilters(survey, identified=bool(stream.primary_keys))
+        yield ByFilters(survey, stream.replication, identified=bool(stream.primary_keys))
 
 
 def _fitting(cuts: Iterable[Cut], dates: Window[datetime], latest: datetime) -> Iterator[Cut]:
-    """Yield cuts inside the window of the settings, each later than the one before; none is later than `latest`.
-
-    Raises UnfitError where they do not ascend, or are too many.
-    """
+    """Yield cuts inside the window of the settings, each later than the one before; none is later than `latest`."""
     before = dates.start
-    for number, cut in enumerate(cuts, 2):
-        if number > MOST_SLICES:
-            msg = f"there would be more than {MOST_SLICES:,} slices: make them longer"
-            raise ConfigurationError(msg)
+    for cut in cuts:
         within = cut if cut.moment < latest else cut._replace(moment=latest, rank=None)
         if (before is None or before < within.moment) and within.moment != dates.end:
             yield within

@@ -16,15 +16,16 @@ from tap_storage.seek import Probe, Sample
 from tap_storage.slicing.cuts import Count, Cut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from tap_storage.streams import StorageDataStream
 
 GROWTH = 8
+MOST_RECORDS = 10**12
 FAR = timedelta(days=100 * 366)
 """From now on there is nothing."""
-PAGES_TRIED = 3
-"""One after the other, where one has no place to cut at."""
+PAGES_TRIED = 30
+"""One after the other, where there is no place to cut at."""
 
 DAWN = datetime(1, 1, 2, tzinfo=timezone.utc)
 
@@ -45,6 +46,10 @@ class Survey:
         self._descending = stream.replication.sort_order == "descending"
         self._trusted: bool | None = None
         """Whether totals count what was asked for; None where there was none yet."""
+        self._repeats: bool | None = None
+        """Whether there is something at any offset; None where it was not asked yet."""
+        self._seen: dict[int, datetime] = {}
+        """What the pages that were looked at begin and end with, by the place in the order."""
         self.unasked = 0
         """Records that come whatever filters say: those without a key, with some APIs."""
         stream.run = stream.planner.plan({}).run
@@ -64,11 +69,11 @@ class Survey:
         if first.total is not None and self._trusted:
             return first.total
         low, high = 0, first.total or self._limit
-        while self._has_more(window, high - 1):
+        while high < MOST_RECORDS and self.has_more(window, high - 1):
             low, high = high, high * GROWTH
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if self._has_more(window, middle - 1) else (low, middle)
+            low, high = (middle, high) if self.has_more(window, middle - 1) else (low, middle)
         return low
 
     def check_filters(self) -> None:
@@ -85,23 +90,23 @@ class Survey:
         if self._trusted or not self._stream.pages:
             records = self.size(window) - self.unasked
             return Count(moment, records, records)
-        if not self._has_more(window, int(rank) + self.unasked):
+        if not self.has_more(window, int(rank) + self.unasked):
             return Count(moment, 0, rank)
         beyond = int(rank + slack)
-        much = self._has_more(window, beyond + self.unasked)
+        much = self.has_more(window, beyond + self.unasked)
         return Count(moment, beyond if much else rank, math.inf if much else beyond)
 
     def earliest(self, latest: datetime) -> datetime:
         """Return a moment within a day of the first record, and before it; `latest` if none is before that."""
         low = high = latest
         span = timedelta(days=1)
-        while self._has_more(Window(None, low), self.unasked):
+        while self.has_more(Window(None, low), self.unasked):
             if span >= latest - DAWN:
                 return DAWN
             low, high, span = latest - span, low, span * 2
         while high - low > timedelta(days=1):
             middle = (low + (high - low) / 2).replace(microsecond=0)
-            low, high = (low, middle) if self._has_more(Window(None, middle), self.unasked) else (middle, high)
+            low, high = (low, middle) if self.has_more(Window(None, middle), self.unasked) else (middle, high)
         return low
 
     def newest(self, earliest: datetime, latest: datetime) -> datetime:
@@ -109,7 +114,7 @@ class Survey:
         low, high = earliest, latest
         while high - low > timedelta(days=1):
             middle = (low + (high - low) / 2).replace(microsecond=0)
-            low, high = (middle, high) if self._has_more(Window(middle, latest), self.unasked) else (low, middle)
+            low, high = (middle, high) if self.has_more(Window(middle, latest), self.unasked) else (low, middle)
         return high
 
     def ranks(self) -> range:
@@ -137,29 +142,52 @@ class Survey:
 
         It lies between two records that both have a key, so that none without one stands between them.
         """
-        page, within = divmod(rank, self._limit)
-        for number in range(page, page + PAGES_TRIED):
-            moments = self.moments(number * self._limit)
-            places = [
-                place
-                for place in range(1, len(moments))
-                if moments[place] and moments[place - 1] and moments[place] != moments[place - 1]
-            ]
-            if places:
-                place = min(places, key=lambda place: abs(place - within))
-                later = moments[place - 1] if self._descending else moments[place]
-                return Cut(later, number * self._limit + place) if later else None
-            within = 0
+        for before, place, after in self._neighbours(rank if self._limit > 1 else max(0, rank - 1)):
+            if place >= rank and before and after and before != after:
+                return Cut(max(before, after), place)
         return None
+
+    def cut_near(self, moment: datetime, size: int) -> Cut:
+        """Return the first moment from this one on at which one record ends and a later one begins, both with a key.
+
+        It is this moment itself, unless records without a key stand there. size: of the collection. Raises UnfitError.
+        """
+        for before, _, after in self._neighbours(max(0, self._rank(moment, size) - 1)):
+            passed = after and (after < moment if self._descending else after >= moment)
+            if passed and before and after and before != after:
+                earlier, later = sorted((before, after))
+                return Cut(moment if earlier < moment <= later else later)
+        return Cut(moment)
+
+    def _neighbours(self, rank: int) -> Iterator[tuple[datetime | None, int, datetime | None]]:
+        """Yield what records that follow each other have, with the place of the latter, from a page on."""
+        start = rank - rank % self._limit
+        before: datetime | None = None
+        names: Sequence[Hashable] = ()
+        for _ in range(PAGES_TRIED):
+            sample = self._ask(None, start, self._limit)
+            if not sample.names or sample.names[0] in names:
+                return  # the end, or the same page again, since offsets are rounded down
+            names = sample.names
+            for place, after in enumerate(self._in_order(start, sample), start):
+                yield before, place, after
+                before = after
+            start += len(names)
 
     def moments(self, rank: int) -> Sequence[datetime | None]:
         """Return what the records of a page have, from a place of the order on; raises UnfitError if in no order."""
-        values = self._ask(None, rank, self._limit).values
-        known = [value for value in values if value is not None]
-        if known != sorted(known, reverse=self._descending):
-            msg = f"the API does not sort as sort_order says (the page at {rank} is in another order)"
-            raise UnfitError(msg)
-        return [None if value is None else self._moment(value) for value in values]
+        return self._in_order(rank, self._ask(None, rank, self._limit))
+
+    def _in_order(self, rank: int, sample: Sample) -> Sequence[datetime | None]:
+        """Return what the records of a page have; raises UnfitError if they, or all that were seen, are in no order."""
+        moments = [None if value is None else self._moment(value) for value in sample.values]
+        known = {rank + place: moment for place, moment in enumerate(moments) if moment}
+        self._seen |= {place: known[place] for place in (*list(known)[:1], *list(known)[-1:])}
+        for page in (list(known.values()), [moment for _, moment in sorted(self._seen.items())]):
+            if page != sorted(page, reverse=self._descending):
+                msg = f"the API does not sort as sort_order says (the page at {rank} is in another order)"
+                raise UnfitError(msg)
+        return moments
 
     def _moment(self, value: Any) -> datetime:
         if isinstance(value, datetime):
@@ -169,10 +197,19 @@ class Survey:
     def _rank(self, bound: datetime, size: int) -> int:
         """Return how many records come before a bound, to about a page."""
         low, high = 0, size // self._limit + 1
+        for place, seen in self._seen.items():
+            if seen >= bound if self._descending else seen < bound:
+                low = max(low, place // self._limit)
+            else:
+                high = min(high, place // self._limit)
         while low < high:
             middle = (low + high) // 2
-            known = [moment for moment in self.moments(middle * self._limit) if moment]
-            ahead = known and (known[-1] >= bound if self._descending else known[-1] < bound)
+            rank = middle * self._limit
+            known = [moment for moment in self.moments(rank) if moment]
+            if known:
+                ahead = known[-1] >= bound if self._descending else known[-1] < bound
+            else:
+                ahead = rank < min(self._seen, default=size)  # they may all stand in front
             low, high = (middle + 1, high) if ahead else (low, middle)
         return min(low * self._limit, size)
 
@@ -180,14 +217,20 @@ class Survey:
         """Tell whether a total is that of a window: the page of the last record has no more, and is the last."""
         page, within = divmod(total - 1, self._limit)
         last = self._ask(window, page * self._limit, self._limit).names
-        return 0 < len(last) <= within + 1 and not self._ask(window, (page + 1) * self._limit, self._limit).names
+        behind = self._ask(window, (page + 1) * self._limit, self._limit).names
+        return 0 < len(last) <= within + 1 and (not behind or behind == last)
 
-    def _has_more(self, window: Window[datetime] | None, rank: int) -> bool:
+    def has_more(self, window: Window[datetime] | None, rank: int) -> bool:
         """Tell whether a window has more records than this. Asks for whole pages, as some APIs have no others."""
         if not self._stream.pages:
             return len(self._ask(window, 0, self._limit).names) > rank
         page, within = divmod(rank, self._limit)
         names = self._ask(window, page * self._limit, self._limit).names
+        if page and names and self._repeats is not False:
+            # Some APIs send their last page for all that is behind it.
+            self._repeats = bool(far := self._ask(window, MOST_RECORDS * self._limit, self._limit).names)
+            if far == names:
+                return False
         if not names or len(names) > within:
             return bool(names)
         there = self._ask(window, rank, 1).names  # pages may be shorter than asked for

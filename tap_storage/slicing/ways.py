@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING, Protocol
 
 from tap_storage.bookmarks import Window
-from tap_storage.slicing.cuts import TOLERANCE, Count, Cut, balanced, regular
+from tap_storage.slicing.cuts import MOST_SLICES, TOLERANCE, Count, Cut, balanced, regular
 from tap_storage.slicing.survey import FAR, UnfitError
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ class Wanted:
     slices: int
     every: timedelta
     latest: datetime
+
+
+def _windows(first: datetime, wanted: Wanted, last: datetime) -> list[Cut]:
+    """Return the cuts between windows of the width that is wanted; raises UnfitError for too many."""
+    cuts = list(itertools.islice(regular(first, wanted.every, min(last, wanted.latest)), MOST_SLICES))
+    if len(cuts) == MOST_SLICES:
+        msg = f"there would be more than {MOST_SLICES:,} slices: make them longer"
+        raise UnfitError(msg)
+    return cuts
 
 
 class Way(Protocol):
@@ -60,6 +70,10 @@ class ByOrder:
     def cuts(self, wanted: Wanted) -> Iterator[Cut]:
         """Yield the moments of the records at even distances, or at even times from the oldest on."""
         ranks = self._survey.ranks()
+        if not ranks:
+            self.size = 0
+            return
+        oldest, latest = self._survey.oldest(ranks), self._survey.latest(ranks)
         if wanted.slices:
             self.size = len(ranks)
             before = None
@@ -73,10 +87,9 @@ class ByOrder:
                     raise UnfitError(msg)
                 before = cut.moment
                 yield Cut(cut.moment, ranks.stop - cut.rank if self._descending else cut.rank - ranks.start)
-        elif ranks:
-            oldest, latest = self._survey.oldest(ranks), self._survey.latest(ranks)
-            if oldest and latest:
-                yield from regular(oldest, wanted.every, min(latest + wanted.every, wanted.latest))
+        elif oldest and latest:
+            for cut in _windows(oldest, wanted, latest):
+                yield self._survey.cut_near(cut.moment, ranks.stop)
 
     def config(self, number: int) -> dict[str, str]:  # noqa: ARG002 (all alike)
         """Return that no filter is to be used."""
@@ -89,7 +102,8 @@ class ByFilters:
     identified: whether records have primary keys, so that those which come twice are known.
     """
 
-    def __init__(self, survey: Survey, *, identified: bool) -> None:
+    def __init__(self, survey: Survey, replication: Replication, *, identified: bool) -> None:
+        self._sorted = replication.sort_order != "unsorted"  # which was found not to be so, or not to help
         self.size: int | None = None
         self.notes: list[str] = []
         self._survey = survey
@@ -109,7 +123,8 @@ class ByFilters:
                 f"The API sends {survey.unasked} records without a key whatever is asked for: each slice reads them"
             )
         elif survey.dates.start is None and survey.dates.end is None:
-            self._keyless = survey.size(None) - keyed
+            # A total may have been believed for want of more, or have a ceiling: a look behind it, too.
+            self._keyless = max(survey.size(None) - keyed, survey.has_more(None, keyed))
         whole = keyed - survey.unasked
         if not whole:
             self.size = 0
@@ -117,7 +132,7 @@ class ByFilters:
         first = survey.earliest(wanted.latest)
         last = survey.newest(first, wanted.latest)
         if not wanted.slices:
-            yield from regular(survey.dates.start or first, wanted.every, min(last + wanted.every, wanted.latest))
+            yield from _windows(survey.dates.start or first, wanted, last)
             return
         self.size = whole
         before = survey.size(Window(None, last)) - survey.unasked
@@ -133,7 +148,8 @@ class ByFilters:
 
     def config(self, number: int) -> dict[str, str]:
         """Return that the first slice is to be read without filter, where records have no key that one would find."""
-        return {"end_param": ""} if self._keyless > 0 and not number else {}
+        unsorted = {"sort_order": "unsorted"} if self._sorted else {}
+        return unsorted | ({"end_param": ""} if self._keyless > 0 and not number else {})
 
     def _check_ceiling(self, moment: datetime, whole: int) -> None:
         parts = self._survey.size(Window(None, moment)) + self._survey.size(Window(moment, None))
