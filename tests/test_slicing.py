@@ -345,8 +345,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], dict[str, Any], list[str], str]] = {
         "use --every",
     ),
     "too many windows": (ASCENDING, {}, ["--every=PT1M"], "more than 10,000 slices"),
-    "no duration": (ASCENDING, {}, ["--every=7d"], "is no ISO 8601 duration: write P7D"),
-    "both": (ASCENDING, {}, ["--every=P7D", "--slices=3"], "Give either --slices or --every"),
+    "no duration": (ASCENDING, {}, ["--every=7d"], "is no duration of weeks, days, hours and minutes: write P7D"),
+    "both": (ASCENDING, {}, ["--every=P7D", "--slices=3"], "Give one of --slices and --every"),
     "several resources": (
         {**FILTERS, "resources": [{"name": "a"}, {"name": "b"}]},
         {},

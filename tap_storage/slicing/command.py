@@ -36,7 +36,11 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
         weeks, days, hours, minutes = (int(part or 0) for part in found.groups()) if found else (0, 0, 0, 0)
         duration = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
         if not duration:
-            self.fail(f"{value} is no ISO 8601 duration: write P7D for a week, PT12H for twelve hours", param, ctx)
+            self.fail(
+                f"{value} is no duration of weeks, days, hours and minutes: write P7D for a week, PT12H for half a day",
+                param,
+                ctx,
+            )
         return duration
 
 
@@ -54,11 +58,12 @@ class Duration(click.ParamType):  # type: ignore[type-arg]
 def main(configs: tuple[Any, ...], slices: int | None, every: timedelta | None) -> None:
     """Cut a collection into slices that runs can copy side by side, and print them as JSON lines.
 
-    Each line has the settings that a run needs besides those of the config, and a suffix for the name of its state. The
-    last slice is open-ended: the daily run goes on from its state, which has no suffix.
+    The API has to sort by the replication key (sort_order) or to filter by it (start_param and end_param). Each line
+    has the settings that a run needs besides those given (config), the name of its state (state_id_suffix), and about
+    how many records it copies. The last slice is open-ended: the daily run goes on from its state, which has no suffix.
     """
     if (slices is None) == (every is None):
-        msg = "Give either --slices or --every"
+        msg = "Give one of --slices and --every"
         raise click.UsageError(msg)
     schema = TapStorage.config_jsonschema
     TapStorage.append_builtin_config(schema)
