@@ -7,7 +7,8 @@ RUN := $(UV) run --no-sync
 help:
 	@echo "make setup            install the tap, its tools, and Meltano's plugins"
 	@echo "make demo             copy a fake storage API into PostgreSQL with Meltano"
-	@echo "make test             check style and types, run the tests with coverage"
+	@echo "make test             check style and types, run the tests (20 minutes)"
+	@echo "make coverage         run the tests, and see that they reach every part (half an hour)"
 	@echo "make bench            measure the tap beside its peers (40 minutes; OPTIONS=--quick: one)"
 	@echo "make scaling          fit the model of docs/scaling.md, and hold it against other runs (9 minutes)"
 	@echo "make hazards          put the hazards of paging to the tap and its peers (15 minutes)"
@@ -92,6 +93,11 @@ test: setup
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	@echo "==> Running the tests"
+	$(RUN) pytest
+
+.PHONY: coverage
+coverage: setup
+	@echo "==> Running the tests, and watching what they run"
 	$(RUN) coverage erase
 	$(RUN) coverage run -m pytest
 	$(RUN) coverage combine --quiet

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 BIN = Path(sys.executable).parent
 PATIENCE_S = 120
-tracing: dict[str, str] = {}
-"""Variables that let coverage trace a process."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +80,7 @@ def environment(**extra: str) -> dict[str, str]:
     """Return this process's environment without settings of the tap, with more variables."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("TAP_STORAGE_")}
     own.pop("PYTHONDONTWRITEBYTECODE", None)  # each run would compile the SDK again
-    return own | {"NO_PROXY": "127.0.0.1,localhost"} | tracing | extra
+    return own | {"NO_PROXY": "127.0.0.1,localhost"} | extra
 
 
 def settings(api: FakeAPI, **more: Any) -> dict[str, Any]:
